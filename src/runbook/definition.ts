@@ -1,0 +1,128 @@
+import { z } from 'zod';
+
+/** Names people type in Slack and read in messages: lower case, digits, dot, dash, underscore. */
+const Name = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/i, 'expected a name of letters, digits, ".", "-" or "_", 64 at most');
+
+const durationPattern = /^(\d+)(ms|s|m|h|d)$/;
+const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/**
+ * Reads a duration such as `30m`.
+ * @returns milliseconds, or null when the text is not a duration
+ */
+export function parseDuration(text: string): number | null {
+  const match = durationPattern.exec(text);
+  if (match === null) return null;
+  const unit = match[2] as keyof typeof unitMs;
+  return Number(match[1]) * unitMs[unit];
+}
+
+/** The longest wait, ms: a timer of more than 24.8 days would fire at once. */
+const longestMs = 14 * unitMs.d;
+
+/**
+ * A duration as people write it (`30s`, `15m`, `2h`), parsed to milliseconds. A whole number is milliseconds
+ * already: the form in which a run keeps its runbook in the journal.
+ */
+export const Duration = z.union([z.string(), z.int().positive()]).transform((value, ctx) => {
+  const ms = typeof value === 'number' ? value : parseDuration(value);
+  if (ms === null || ms <= 0) {
+    const message = `expected a duration such as 30s, 15m or 2h, found ${JSON.stringify(value)}`;
+    ctx.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  }
+  if (ms > longestMs) {
+    ctx.addIssue({ code: 'custom', message: `expected at most 14d, found ${JSON.stringify(value)}` });
+    return z.NEVER;
+  }
+  return ms;
+});
+
+/** What a gate asks for. Targets and phases may both set it; the stricter one holds. */
+export const GatePolicy = z.strictObject({
+  /** How many people besides the requester must approve. */
+  approvals: z.int().min(1).max(10).default(1),
+  /** Name of an approver list in the configuration; all approvers when absent. */
+  from: Name.optional(),
+  /** How long the request lives, ms. */
+  expires: Duration.default(30 * 60_000),
+});
+export type GatePolicy = z.infer<typeof GatePolicy>;
+
+export const Step = z.strictObject({
+  id: Name,
+  title: z.string().min(3).max(140),
+  /** The target; the phase's own when absent. */
+  on: Name.optional(),
+  uses: z.string().min(1),
+  with: z.record(z.string(), z.unknown()).default({}),
+  /** Wall time after which the step is ended, ms. */
+  timeout: Duration.default(10 * 60_000),
+  /** Shown with a failure: what it means and what can be done. */
+  'on-failure': z.string().max(600).optional(),
+});
+export type Step = z.infer<typeof Step>;
+
+const blockFields = {
+  id: Name,
+  title: z.string().min(3).max(140),
+  on: Name.optional(),
+  /** `none` is allowed for blocks of checks only: a change always needs a second person. */
+  gate: z.union([z.literal('none'), GatePolicy]),
+  steps: z.array(Step).min(1),
+};
+
+/** Steps that are approved together: a phase, an operation or the rollback. */
+export const Block = z.strictObject(blockFields);
+export type Block = z.infer<typeof Block>;
+
+/** One thing a rollback would throw away, counted at the moment the question is asked. */
+export const LossMeter = z.strictObject({
+  label: z.string().min(3).max(100),
+  on: Name,
+  /** A query with one row and one number. */
+  sql: z.string().min(8),
+});
+export type LossMeter = z.infer<typeof LossMeter>;
+
+export const Runbook = z.strictObject({
+  $schema: z.string().optional(),
+  runbook: Name,
+  title: z.string().min(3).max(140),
+  /** Targets that a run of this runbook holds, in the order in which they change. */
+  targets: z.array(Name).min(1),
+  migration: z.strictObject({ from: z.string().min(1), to: z.string().min(1) }),
+  phases: z.array(Block).min(1),
+  operations: z.array(Block).default([]),
+  rollback: z.strictObject({ ...blockFields, loss: z.array(LossMeter).default([]) }),
+});
+export type Runbook = z.infer<typeof Runbook>;
+
+/** The target a step works on. */
+export function targetOf(runbook: Runbook, block: Block, step: Step): string {
+  return step.on ?? block.on ?? runbook.targets.at(-1) ?? '';
+}
+
+/** Where a block stands in its runbook; `rollback` is a block like the others. */
+export type BlockRef =
+  | { readonly kind: 'phase'; readonly id: string }
+  | { readonly kind: 'operation'; readonly id: string }
+  | { readonly kind: 'rollback' };
+
+export function findBlock(runbook: Runbook, ref: BlockRef): Block | undefined {
+  switch (ref.kind) {
+    case 'phase':
+      return runbook.phases.find((p) => p.id === ref.id);
+    case 'operation':
+      return runbook.operations.find((o) => o.id === ref.id);
+    case 'rollback':
+      return runbook.rollback;
+  }
+}
+
+/** A short key for a block, used in step keys and message keys. */
+export function blockKey(ref: BlockRef): string {
+  return ref.kind === 'rollback' ? 'rollback' : `${ref.kind}:${ref.id}`;
+}

@@ -1,0 +1,237 @@
+import { type BlockRef, blockKey, findBlock } from './definition.js';
+import type { EventOf, RunEvent } from './events.js';
+import {
+  blockProgress,
+  type EventMeta,
+  type Gate,
+  initialState,
+  type OpenedRun,
+  type RunState,
+  type StepProgress,
+  stepKey,
+  stepProgress,
+} from './state.js';
+
+/**
+ * Folds one event into the state. Total over every event type, so that a new type does not compile until
+ * its effect is written here.
+ */
+export function evolve(state: RunState, event: RunEvent, meta: EventMeta): RunState {
+  if (event.type === 'RunOpened') return opened(event, meta);
+  if (state.kind === 'none') return state;
+  switch (event.type) {
+    case 'ApprovalRequested':
+      return { ...state, gates: [...state.gates, requested(event, meta)] };
+    case 'GatePreparationFailed':
+      return withGate(state, event.gate, { status: 'not-prepared' });
+    case 'GateOpened':
+      return withGate(state, event.gate, {
+        status: 'open',
+        needs: event.needs,
+        from: event.from,
+        eligible: event.eligible,
+        expiresAt: event.expiresAt,
+        fingerprint: event.fingerprint,
+        plan: event.plan,
+      });
+    case 'ApprovalGiven':
+      return withApprovals(state, event.gate, (list) => [
+        ...list.filter((a) => a.by !== event.by),
+        { by: event.by, at: meta.at },
+      ]);
+    case 'ApprovalWithdrawn':
+      return withApprovals(state, event.gate, (list) => list.filter((a) => a.by !== event.by));
+    case 'ReactionRejected':
+      return withGateNote(state, event);
+    case 'GateRefused':
+      return withGate(state, event.gate, { status: 'refused', closedBy: event.by });
+    case 'GateExpired':
+      return withGate(state, event.gate, { status: 'expired' });
+    case 'GateCancelled':
+      return withGate(state, event.gate, { status: 'cancelled', closedBy: event.by });
+    case 'GateVoided':
+      return withGate(state, event.gate, { status: 'voided' });
+    case 'GateSpent':
+      return withGate(state, event.gate, { status: 'spent' });
+    case 'BlockStarted':
+      return started(state, event, meta);
+    case 'StepStarted':
+      return withStep(state, event.block, event.step, {
+        status: 'running',
+        attempt: event.attempt,
+        startedAt: meta.at,
+        durationMs: null,
+        summary: '',
+      });
+    case 'StepFinished':
+      return withStep(state, event.block, event.step, {
+        status: event.result,
+        summary: event.summary,
+        durationMs: event.durationMs,
+        data: event.data,
+      });
+    case 'StepSkipped':
+      return {
+        ...withStep(state, event.block, event.step, { status: 'skipped', summary: event.reason }),
+        // The question that its failure put is answered by this; the end of the block is not its answer.
+        assessment: state.assessment?.step === event.step ? null : state.assessment,
+      };
+    case 'StepRetried':
+      return { ...withStep(state, event.block, event.step, { status: 'pending' }), assessment: null };
+    case 'FailureAssessed':
+      return {
+        ...state,
+        assessment: {
+          step: event.step,
+          attempt: event.attempt,
+          targets: event.targets,
+          loss: event.loss,
+          notes: event.notes,
+        },
+      };
+    case 'StopRequested':
+      return {
+        ...state,
+        stopped: {
+          by: state.stopped?.by ?? event.by,
+          reason: state.stopped?.reason ?? event.reason,
+          at: state.stopped?.at ?? meta.at,
+          now: event.now || (state.stopped?.now ?? false),
+        },
+      };
+    case 'RunResumed':
+      return { ...state, stopped: null };
+    case 'BlockFinished':
+      return {
+        ...state,
+        current: event.block.kind === 'rollback' ? null : state.interrupted,
+        interrupted: null,
+        assessment: null,
+        blocks: {
+          ...state.blocks,
+          [blockKey(event.block)]: {
+            ...blockProgress(state, event.block),
+            status: 'done',
+            finishedAt: meta.at,
+          },
+        },
+      };
+    case 'RunClosed':
+      return { ...state, closed: { outcome: event.outcome, at: meta.at, by: event.by } };
+    case 'CommandRefused':
+    case 'PlanShown':
+      return state;
+  }
+}
+
+/** Folds a whole stream. */
+export function fold(
+  events: Iterable<{ event: RunEvent; at: number }>,
+  from: RunState = initialState,
+): RunState {
+  let state = from;
+  for (const { event, at } of events) state = evolve(state, event, { at });
+  return state;
+}
+
+function opened(event: EventOf<'RunOpened'>, meta: EventMeta): OpenedRun {
+  return {
+    kind: 'run',
+    run: event.run,
+    purpose: event.purpose,
+    runbook: event.runbook,
+    digest: event.digest,
+    channel: event.channel,
+    requester: event.by,
+    openedAt: meta.at,
+    changing: event.changing,
+    blocks: {},
+    steps: {},
+    current: null,
+    interrupted: null,
+    gates: [],
+    stopped: null,
+    assessment: null,
+    closed: null,
+  };
+}
+
+function requested(event: EventOf<'ApprovalRequested'>, meta: EventMeta): Gate {
+  return {
+    id: event.gate,
+    cover: event.cover,
+    requestedBy: event.by,
+    requestedAt: meta.at,
+    status: 'preparing',
+    needs: 1,
+    from: [],
+    eligible: [],
+    expiresAt: null,
+    fingerprint: null,
+    plan: null,
+    approvals: [],
+    rejected: [],
+    closedBy: null,
+  };
+}
+
+/** A block begins anew, or goes on from the step where it stopped: what follows that step is pending again. */
+function started(state: OpenedRun, event: EventOf<'BlockStarted'>, meta: EventMeta): OpenedRun {
+  const block = findBlock(state.runbook, event.block);
+  const steps = { ...state.steps };
+  const ids = block?.steps.map((s) => s.id) ?? [];
+  const first = event.from === null ? 0 : Math.max(0, ids.indexOf(event.from));
+  for (const id of ids.slice(first)) {
+    const was = stepProgress(state, event.block, id);
+    steps[stepKey(event.block, id)] = { ...was, status: 'pending', summary: '', durationMs: null };
+  }
+  const was = blockProgress(state, event.block);
+  return {
+    ...state,
+    steps,
+    current: event.block,
+    // The first one that was left waits: a second operation in between takes the place of the failed one.
+    interrupted:
+      state.current !== null && blockKey(state.current) !== blockKey(event.block)
+        ? (state.interrupted ?? state.current)
+        : state.interrupted,
+    stopped: null,
+    assessment: null,
+    blocks: {
+      ...state.blocks,
+      [blockKey(event.block)]: {
+        status: 'running',
+        startedAt: event.from === null ? meta.at : (was.startedAt ?? meta.at),
+        finishedAt: null,
+      },
+    },
+  };
+}
+
+function withStep(state: OpenedRun, block: BlockRef, step: string, change: Partial<StepProgress>): OpenedRun {
+  const was = stepProgress(state, block, step);
+  return { ...state, steps: { ...state.steps, [stepKey(block, step)]: { ...was, ...change } } };
+}
+
+function withGate(state: OpenedRun, id: number, change: Partial<Gate>): OpenedRun {
+  return { ...state, gates: state.gates.map((g) => (g.id === id ? { ...g, ...change } : g)) };
+}
+
+function withApprovals(
+  state: OpenedRun,
+  id: number,
+  change: (list: Gate['approvals']) => Gate['approvals'],
+): OpenedRun {
+  return {
+    ...state,
+    gates: state.gates.map((g) => (g.id === id ? { ...g, approvals: change(g.approvals) } : g)),
+  };
+}
+
+function withGateNote(state: OpenedRun, event: EventOf<'ReactionRejected'>): OpenedRun {
+  const note = { by: event.by, emoji: event.emoji, code: event.code };
+  return {
+    ...state,
+    gates: state.gates.map((g) => (g.id === event.gate ? { ...g, rejected: [...g.rejected, note] } : g)),
+  };
+}

@@ -1,0 +1,46 @@
+import { z } from 'zod';
+
+/**
+ * What an approval covers, as named parts. Each part is a short text or a digest, so that two fingerprints
+ * can be compared part by part and the difference told to people.
+ */
+export const Fingerprint = z.strictObject({
+  digest: z.string(),
+  parts: z.record(z.string(), z.string()),
+});
+export type Fingerprint = z.infer<typeof Fingerprint>;
+
+/** Turns canonical text into a hex digest; passed in because the core does no cryptography of its own. */
+export type Digest = (canonicalJson: string) => string;
+
+/**
+ * Builds a fingerprint from its parts: rendered commands, the migration's SQL, the code's commit, each
+ * database's identity and revision, the runbook's digest.
+ */
+export function fingerprintOf(parts: Readonly<Record<string, string>>, digest: Digest): Fingerprint {
+  const sorted = Object.keys(parts)
+    .sort()
+    .map((name) => [name, parts[name] ?? '']);
+  return { digest: digest(JSON.stringify(sorted)), parts: { ...parts } };
+}
+
+/** A form of the digest that two people can read to each other. */
+export function shortDigest(digest: string): string {
+  return digest.slice(0, 12);
+}
+
+/**
+ * Says in words what differs between the fingerprint that was approved and the one of now.
+ * @returns one line for each part that differs; empty when nothing does
+ */
+export function diffFingerprints(approved: Fingerprint, now: Fingerprint): string[] {
+  const names = [...new Set([...Object.keys(approved.parts), ...Object.keys(now.parts)])].sort();
+  return names.flatMap((name) => {
+    const was = approved.parts[name];
+    const is = now.parts[name];
+    if (was === is) return [];
+    if (was === undefined) return [`${name}: not there when approved, now ${is}`];
+    if (is === undefined) return [`${name}: ${was} when approved, gone now`];
+    return [`${name}: ${was} when approved, ${is} now`];
+  });
+}

@@ -1,0 +1,27 @@
+import type { Sign, Verdict } from './command.js';
+
+/** What the policy needs to know about people; answered by Slack. */
+export interface People {
+  /**
+   * Whether a person may approve, looked up now: who is on every one of these approver lists; on any list at
+   * all when none is named.
+   * Never throws: a look-up that fails is an `ineligible` verdict with code `lookup_failed`.
+   */
+  verdict(user: string, lists: readonly string[]): Promise<Verdict>;
+  /** Everyone on these lists, with user groups expanded and people who do not count left out, each with why. */
+  roster(lists: readonly string[]): Promise<Roster>;
+  /** Who reacted how on a gate's message; null when Slack could not be asked or the message is gone. */
+  signs(gateKey: string): Promise<Readonly<Record<Sign, readonly string[]>> | null>;
+}
+
+export interface Roster {
+  readonly eligible: readonly string[];
+  readonly ineligible: readonly { readonly user: string; readonly why: string }[];
+  /** Look-ups that failed, such as a user group on a free plan. */
+  readonly problems: readonly string[];
+}
+
+/** The key under which a gate's message is remembered. */
+export function gateMessageKey(run: number, gate: number): string {
+  return `run:${run}:gate:${gate}`;
+}

@@ -1,0 +1,196 @@
+import { type Block, type BlockRef, blockKey, findBlock, type Runbook, type Step } from './definition.js';
+import type { Cover, EventOf, Loss, Plan, Purpose, StepResult, TargetState } from './events.js';
+import type { Fingerprint } from './fingerprint.js';
+
+export type StepStatus = 'pending' | 'running' | StepResult | 'skipped';
+
+export interface StepProgress {
+  readonly status: StepStatus;
+  /** The last attempt's number; 0 before the first. */
+  readonly attempt: number;
+  readonly summary: string;
+  readonly startedAt: number | null;
+  readonly durationMs: number | null;
+  readonly data: EventOf<'StepFinished'>['data'];
+}
+
+export type GateStatus =
+  | 'preparing'
+  | 'open'
+  | 'spent'
+  | 'refused'
+  | 'expired'
+  | 'voided'
+  | 'cancelled'
+  | 'not-prepared';
+
+export interface Approval {
+  readonly by: string;
+  readonly at: number;
+}
+
+export interface Gate {
+  readonly id: number;
+  readonly cover: Cover;
+  readonly requestedBy: string;
+  readonly requestedAt: number;
+  readonly status: GateStatus;
+  readonly needs: number;
+  readonly from: readonly string[];
+  readonly eligible: readonly string[];
+  readonly expiresAt: number | null;
+  readonly fingerprint: Fingerprint | null;
+  readonly plan: Plan | null;
+  readonly approvals: readonly Approval[];
+  /** Reactions that did not count, so that looking again does not answer them again. */
+  readonly rejected: readonly { readonly by: string; readonly emoji: string; readonly code: string }[];
+  readonly closedBy: string | null;
+}
+
+export interface BlockProgress {
+  readonly status: 'pending' | 'running' | 'done';
+  readonly startedAt: number | null;
+  readonly finishedAt: number | null;
+}
+
+export interface Assessment {
+  readonly step: string;
+  readonly attempt: number;
+  readonly targets: readonly TargetState[];
+  readonly loss: readonly Loss[];
+  readonly notes: readonly string[];
+}
+
+export interface OpenedRun {
+  readonly kind: 'run';
+  readonly run: number;
+  readonly purpose: Purpose;
+  readonly runbook: Runbook;
+  readonly digest: string;
+  readonly channel: string;
+  readonly requester: string;
+  readonly openedAt: number;
+  readonly changing: readonly string[];
+  /** Progress of blocks by `blockKey`. */
+  readonly blocks: Readonly<Record<string, BlockProgress>>;
+  /** Progress of steps by `stepKey`. */
+  readonly steps: Readonly<Record<string, StepProgress>>;
+  /** The block that has been started and is not done. */
+  readonly current: BlockRef | null;
+  /** A block that waits while an operation runs in between. */
+  readonly interrupted: BlockRef | null;
+  readonly gates: readonly Gate[];
+  readonly stopped: {
+    readonly by: string;
+    readonly reason: string;
+    readonly at: number;
+    readonly now: boolean;
+  } | null;
+  readonly assessment: Assessment | null;
+  readonly closed: {
+    readonly outcome: EventOf<'RunClosed'>['outcome'];
+    readonly at: number;
+    readonly by: string;
+  } | null;
+}
+
+export type RunState = { readonly kind: 'none' } | OpenedRun;
+
+export const initialState: RunState = { kind: 'none' };
+
+/** When and where an event was appended; part of the state only as times. */
+export interface EventMeta {
+  /** ms since the epoch, by the journal's clock */
+  readonly at: number;
+}
+
+export function stepKey(block: BlockRef, step: string): string {
+  return `${blockKey(block)}/${step}`;
+}
+
+const freshStep: StepProgress = {
+  status: 'pending',
+  attempt: 0,
+  summary: '',
+  startedAt: null,
+  durationMs: null,
+  data: {},
+};
+const freshBlock: BlockProgress = { status: 'pending', startedAt: null, finishedAt: null };
+
+export function stepProgress(state: OpenedRun, block: BlockRef, step: string): StepProgress {
+  return state.steps[stepKey(block, step)] ?? freshStep;
+}
+
+export function blockProgress(state: OpenedRun, block: BlockRef): BlockProgress {
+  return state.blocks[blockKey(block)] ?? freshBlock;
+}
+
+/** The request that still waits for people or for its preparation. */
+export function openGate(state: OpenedRun): Gate | undefined {
+  return state.gates.find((g) => g.status === 'open' || g.status === 'preparing');
+}
+
+export function gateById(state: OpenedRun, id: number): Gate | undefined {
+  return state.gates.find((g) => g.id === id);
+}
+
+/** The approval under which a block was started last, or under which a step of it was skipped since. */
+export function approvalOf(state: OpenedRun, ref: BlockRef): Gate | undefined {
+  return state.gates.findLast((g) => g.status === 'spent' && blockKey(g.cover.block) === blockKey(ref));
+}
+
+export function isChanging(state: OpenedRun, step: Step): boolean {
+  return state.changing.includes(step.uses);
+}
+
+/** Blocks of ungated checks go on after a failure, so that one look shows every problem. */
+export function goesOnAfterFailure(block: Block): boolean {
+  return block.gate === 'none';
+}
+
+/** The phases of this run; a run for one operation has none. */
+export function phasesOf(state: OpenedRun): readonly Block[] {
+  return state.purpose.kind === 'runbook' ? state.runbook.phases : [];
+}
+
+/** The first phase that is not done. */
+export function nextPhase(state: OpenedRun): Block | undefined {
+  return phasesOf(state).find((p) => blockProgress(state, { kind: 'phase', id: p.id }).status !== 'done');
+}
+
+export function currentBlock(state: OpenedRun): Block | undefined {
+  return state.current === null ? undefined : findBlock(state.runbook, state.current);
+}
+
+/** Steps of the current block that failed or whose result nobody knows, in order. */
+export function troubledSteps(state: OpenedRun): readonly Step[] {
+  const { current } = state;
+  const block = currentBlock(state);
+  if (current === null || block === undefined) return [];
+  return block.steps.filter((s) => {
+    const { status } = stepProgress(state, current, s.id);
+    return status === 'failed' || status === 'unknown';
+  });
+}
+
+export function runningStep(state: OpenedRun): Step | undefined {
+  const { current } = state;
+  const block = currentBlock(state);
+  if (current === null || block === undefined) return undefined;
+  return block.steps.find((s) => stepProgress(state, current, s.id).status === 'running');
+}
+
+/** Whether this run has started any step that changes a target. */
+export function hasChanged(state: OpenedRun): boolean {
+  const all: [BlockRef, Block][] = [
+    ...state.runbook.phases.map((p): [BlockRef, Block] => [{ kind: 'phase', id: p.id }, p]),
+    ...state.runbook.operations.map((o): [BlockRef, Block] => [{ kind: 'operation', id: o.id }, o]),
+    [{ kind: 'rollback' }, state.runbook.rollback],
+  ];
+  return all.some(([ref, block]) =>
+    block.steps.some((s) => isChanging(state, s) && stepProgress(state, ref, s.id).attempt > 0),
+  );
+}
+
+export { freshBlock, freshStep };

@@ -1,0 +1,117 @@
+import type { z } from 'zod';
+import type { Runbook, Step } from './definition.js';
+import type { EventOf, PlannedSql, StepResult } from './events.js';
+
+/** What a step may know while it is only described or surveyed. */
+export interface PlanContext<Target> {
+  readonly runbook: Runbook;
+  readonly step: Step;
+  readonly target: Target;
+}
+
+/** What a step knows while it runs. */
+export interface StepContext<Target> extends PlanContext<Target> {
+  readonly run: number;
+  readonly attempt: number;
+  /** Names the folder of a child's output, such as `run-7/production.apply/2`. */
+  readonly childId: string;
+  /** Marks every database session of this attempt in `pg_stat_activity`; at most 63 bytes. */
+  readonly applicationName: string;
+  /** Aborted by a lost lease, `/m10 stop now` or a shutdown that must not wait. */
+  readonly signal: AbortSignal;
+  /** What an earlier step of this run left for later ones, such as a backup's path. */
+  dataOf(step: string): EventOf<'StepFinished'>['data'] | undefined;
+  /** The person whose command led here. */
+  readonly requester: string;
+}
+
+export interface Outcome {
+  readonly result: StepResult;
+  /** One line for people: what is true now. */
+  readonly summary: string;
+  /** Output worth reading; the publisher cuts it and attaches the whole. */
+  readonly output?: string;
+  readonly outputFile?: string;
+  readonly data?: EventOf<'StepFinished'>['data'];
+}
+
+/** What a target says about an action that was interrupted. */
+export type Probe =
+  | { readonly kind: 'done'; readonly outcome: Outcome }
+  | { readonly kind: 'not_done'; readonly evidence: string }
+  | { readonly kind: 'running'; readonly evidence: string }
+  | { readonly kind: 'unknown'; readonly evidence: string };
+
+/** What a step adds to a gate beyond its words: parts of the fingerprint, SQL, warnings. */
+export type Survey =
+  | {
+      readonly kind: 'surveyed';
+      readonly parts: Readonly<Record<string, string>>;
+      readonly sql: readonly PlannedSql[];
+      readonly warnings: readonly string[];
+    }
+  | { readonly kind: 'failed'; readonly why: string };
+
+/** A step's arguments, read and bound to its kind. */
+export interface BoundStep<Target> {
+  describe(context: PlanContext<Target>): { words: string; commands: string[] };
+  survey?(context: PlanContext<Target>): Promise<Survey>;
+  run(context: StepContext<Target>): Promise<Outcome>;
+  probe?(context: StepContext<Target>): Promise<Probe>;
+}
+
+export interface ArgumentIssue {
+  /** Keys below `with`. */
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+export interface StepKind<Target> {
+  readonly name: string;
+  /** Whether the step can change its target. A changing kind has a probe. */
+  readonly changes: boolean;
+  readonly args: z.ZodType;
+  bind(args: unknown): { ok: true; step: BoundStep<Target> } | { ok: false; issues: ArgumentIssue[] };
+}
+
+/**
+ * Defines a step kind from its argument schema and its functions, which then receive parsed arguments.
+ */
+export function defineKind<Target, A>(kind: {
+  name: string;
+  changes: boolean;
+  args: z.ZodType<A>;
+  describe(args: A, context: PlanContext<Target>): { words: string; commands: string[] };
+  survey?(args: A, context: PlanContext<Target>): Promise<Survey>;
+  run(args: A, context: StepContext<Target>): Promise<Outcome>;
+  probe?(args: A, context: StepContext<Target>): Promise<Probe>;
+}): StepKind<Target> {
+  const { survey, probe } = kind;
+  return {
+    name: kind.name,
+    changes: kind.changes,
+    args: kind.args,
+    bind(raw) {
+      const parsed = kind.args.safeParse(raw);
+      if (!parsed.success) return { ok: false, issues: parsed.error.issues.flatMap(toIssues) };
+      const args = parsed.data;
+      return {
+        ok: true,
+        step: {
+          describe: (context) => kind.describe(args, context),
+          run: (context) => kind.run(args, context),
+          ...(survey === undefined ? {} : { survey: (context) => survey(args, context) }),
+          ...(probe === undefined ? {} : { probe: (context) => probe(args, context) }),
+        },
+      };
+    },
+  };
+}
+
+function toIssues(issue: z.core.$ZodIssue): ArgumentIssue[] {
+  const path = issue.path.filter((key) => typeof key !== 'symbol');
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({ path: [...path, key], message: 'this argument is not known here' }));
+  }
+  return [{ path, message: issue.message }];
+}
