@@ -1,0 +1,17 @@
+import type { Journal } from './journal.js';
+
+/** More targets than any bot has had. */
+const most = 1_000;
+
+/**
+ * Names of the targets that a run may hold: those of the configuration and every one that was ever held. A target
+ * that has left the configuration must not take its open run out of sight, which could then be neither stopped nor
+ * closed.
+ */
+export async function targetNames(
+  journal: Pick<Journal, 'streams'>,
+  configured: readonly string[],
+): Promise<string[]> {
+  const streams = await journal.streams('target:', most);
+  return [...new Set([...configured, ...streams.map((stream) => stream.slice('target:'.length))])];
+}
