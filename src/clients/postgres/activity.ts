@@ -1,0 +1,140 @@
+import { z } from 'zod';
+import type { Queryable } from '../postgres.js';
+
+const QUERY_CHARACTERS = 300;
+
+const sessionSchema = z.object({
+  pid: z.int(),
+  applicationName: z.string(),
+  user: z.string().nullable(),
+  clientAddress: z.string().nullable(),
+  /** Null when this role may not see it. */
+  state: z.string().nullable(),
+  /** Age of the open transaction in seconds; null when there is none or it may not be seen. */
+  transactionSeconds: z.number().nullable(),
+  /** Time since the current or last statement began, in seconds. */
+  querySeconds: z.number().nullable(),
+  waitEventType: z.string().nullable(),
+  waitEvent: z.string().nullable(),
+  /** The current or last statement, cut; null when it may not be seen. */
+  query: z.string().nullable(),
+  /** True when the role lacks pg_read_all_stats for this session, so that nulls mean unseen. */
+  hidden: z.boolean(),
+});
+
+/** A session of another client on the connected database. */
+export type Session = z.infer<typeof sessionSchema>;
+
+/** Columns of `sessionSchema`, from pg_stat_activity as `a`. */
+const COLUMNS = `a.pid, coalesce(a.application_name, '') as "applicationName", a.usename::text as "user",
+  host(a.client_addr) as "clientAddress", a.state,
+  extract(epoch from clock_timestamp() - a.xact_start)::float8 as "transactionSeconds",
+  extract(epoch from clock_timestamp() - a.query_start)::float8 as "querySeconds",
+  a.wait_event_type as "waitEventType", a.wait_event as "waitEvent",
+  case when a.query = '<insufficient privilege>' then null else left(a.query, ${QUERY_CHARACTERS}) end as query,
+  a.query = '<insufficient privilege>' as hidden`;
+/**
+ * Parallel workers are left out: they belong to a leader that is listed. A role that may not see a session gets
+ * no backend type either, and such a session must not be missed.
+ */
+const OTHERS = `from pg_stat_activity a
+  where a.datname = current_database() and a.pid <> pg_backend_pid() 
+    and (a.backend_type = 'client backend' or (a.backend_type is null and a.usesysid is not null))`;
+
+/** All other client sessions of the database, the oldest transaction first. */
+export async function readActivity(database: Queryable): Promise<Session[]> {
+  return database.rows(sessionSchema, `select ${COLUMNS} ${OTHERS} order by a.xact_start nulls last, a.pid`);
+}
+
+/** Sessions whose transaction is older than `seconds`, the oldest first. */
+export async function readLongTransactions(database: Queryable, seconds: number): Promise<Session[]> {
+  return database.rows(
+    sessionSchema,
+    `select ${COLUMNS} ${OTHERS} and a.xact_start < clock_timestamp() - make_interval(secs => $1)
+      order by a.xact_start, a.pid`,
+    [seconds],
+  );
+}
+
+/**
+ * Running dumps: by the name pg_dump gives itself, or (PGAPPNAME overrides it) by the COPY … TO stdout that a
+ * dump consists of. A dump holds ACCESS SHARE on every table until it ends.
+ */
+export async function readRunningDumps(database: Queryable): Promise<Session[]> {
+  return database.rows(
+    sessionSchema,
+    `select ${COLUMNS} ${OTHERS}
+        and (a.application_name ~* '^pg_dump(all)?$'
+             or (a.state <> 'idle' and a.query ~* '^\\s*copy\\s.*\\sto\\s+stdout'))
+      order by a.pid`,
+  );
+}
+
+/** Sessions whose application name begins with the prefix, as it is written. */
+export async function readSessionsByName(database: Queryable, prefix: string): Promise<Session[]> {
+  return database.rows(
+    sessionSchema,
+    `select ${COLUMNS} ${OTHERS} and starts_with(a.application_name, $1) order by a.pid`,
+    [prefix],
+  );
+}
+
+const signalSchema = z.object({ pid: z.int(), signalled: z.boolean() });
+export type SignalledBackend = z.infer<typeof signalSchema>;
+
+/** Ends every other session with exactly this application name. Its transaction rolls back. */
+export async function terminateSessions(
+  database: Queryable,
+  applicationName: string,
+): Promise<SignalledBackend[]> {
+  return database.rows(
+    signalSchema,
+    `select a.pid, pg_terminate_backend(a.pid) as signalled ${OTHERS} and a.application_name = $1`,
+    [shownName(applicationName)],
+  );
+}
+
+/** Cancels the running statement of every other session with exactly this application name. */
+export async function cancelSessions(
+  database: Queryable,
+  applicationName: string,
+): Promise<SignalledBackend[]> {
+  return database.rows(
+    signalSchema,
+    `select a.pid, pg_cancel_backend(a.pid) as signalled ${OTHERS} and a.application_name = $1`,
+    [shownName(applicationName)],
+  );
+}
+
+export type GoneResult =
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'still_there'; readonly sessions: readonly Session[] };
+
+/**
+ * Waits until no session with exactly this application name is left. The death of a client does not end its
+ * backend while that waits for a lock, so what a program did is known only afterwards.
+ */
+export async function waitGone(
+  database: Queryable,
+  applicationName: string,
+  timeoutMs: number,
+): Promise<GoneResult> {
+  const deadline = Date.now() + timeoutMs;
+  const name = shownName(applicationName);
+  for (;;) {
+    const sessions = await database.rows(
+      sessionSchema,
+      `select ${COLUMNS} ${OTHERS} and a.application_name = $1 order by a.pid`,
+      [name],
+    );
+    if (sessions.length === 0) return { kind: 'gone' };
+    if (Date.now() >= deadline) return { kind: 'still_there', sessions };
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** The server keeps 63 bytes of an application name and shows other than printable ASCII as `?`. */
+export function shownName(applicationName: string): string {
+  const bytes = Buffer.from(applicationName, 'utf8').subarray(0, 63);
+  return [...bytes].map((byte) => (byte < 32 || byte > 126 ? '?' : String.fromCharCode(byte))).join('');
+}

@@ -1,0 +1,190 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { Duration, GatePolicy } from './runbook/definition.js';
+import { issuesToProblems, problemAt, readYaml, type YamlSource } from './yaml-source.js';
+
+const Id = (letter: string, what: string) =>
+  z
+    .string(`expected the id of ${what}, such as ${letter}0123ABCD`)
+    .regex(new RegExp(`^${letter}[A-Z0-9_]{2,}$`), `expected the id of ${what}, such as ${letter}0123ABCD`);
+const UserId = z
+  .string('expected a Slack user id, such as U0123ABCD')
+  .regex(/^[UW][A-Z0-9_]{2,}$/, 'expected a Slack user id, such as U0123ABCD (not a name)');
+const Text = z.string('expected a text').min(1, 'expected a text that is not empty');
+const UrlOf = (protocols: readonly string[], example: string) =>
+  z
+    .string(`expected a URL such as ${example}`)
+    .refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
+      // The value may hold a password, so it is not repeated.
+      error: `expected a URL such as ${example}, found something else (not shown: it may hold a password)`,
+    });
+const Clock = z
+  .string()
+  .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'expected a time of day such as "02:30", in quotes');
+const Bytes = z.string().transform((text, ctx) => {
+  const match = /^(\d+)\s*(MiB|GiB|TiB)$/.exec(text);
+  const unit = { MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 }[match?.[2] ?? ''];
+  if (match === null || unit === undefined) {
+    ctx.addIssue({ code: 'custom', message: 'expected a size such as 500MiB or 2GiB' });
+    return z.NEVER;
+  }
+  return Number(match[1]) * unit;
+});
+const TimeZone = z.string().refine(isTimeZone, 'expected a time zone such as Europe/Berlin or UTC');
+
+const ListFile = z.strictObject({
+  users: z.array(UserId).default([]),
+  usergroups: z.array(Id('S', 'a user group')).default([]),
+});
+
+const TargetFile = z.strictObject({
+  'database-url': UrlOf(['postgres:', 'postgresql:'], 'postgresql://user:password@host:5432/name'),
+  'redis-url': UrlOf(['redis:', 'rediss:'], 'redis://:password@host:6379/0').optional(),
+  directory: Text,
+  env: z.record(z.string(), z.string('expected a text; put numbers in quotes')).default({}),
+  'metrics-url': UrlOf(['http:', 'https:'], 'http://localhost:8000/metrics').optional(),
+  // Without a limit of its own a target leaves it to the phase, which always has one.
+  gate: GatePolicy.extend({ expires: Duration.default(24 * 3_600_000) }).prefault({}),
+});
+
+/** The shape of `m10.yml`. */
+export const ConfigFile = z.strictObject({
+  slack: z.strictObject({ channel: Id('[CG]', 'a channel'), team: Id('[TE]', 'the workspace') }),
+  operators: z.array(UserId).min(1, 'expected at least one operator'),
+  approvers: z
+    .record(z.string(), ListFile)
+    .refine((lists) => Object.values(lists).some((l) => l.users.length + l.usergroups.length > 0), {
+      error: 'expected at least one approver list with a user or a user group',
+    }),
+  runbook: Text,
+  targets: z.record(z.string(), TargetFile).refine((t) => Object.keys(t).length > 0, 'expected a target'),
+  backups: z.strictObject({ directory: Text, 'min-free': Bytes.default(2 ** 30) }),
+  windows: z
+    .array(
+      z.strictObject({
+        days: z.array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'])).min(1),
+        from: Clock,
+        to: Clock,
+        timezone: TimeZone.default('UTC'),
+      }),
+    )
+    .default([]),
+  state: z.strictObject({ directory: Text.default('.m10') }).prefault({}),
+});
+
+/**
+ * Reads the file, fills in the environment's values and checks all of it.
+ * @param problems receives every mistake; the result is null when there was one that hides the rest
+ */
+export function readConfigFile(
+  file: string,
+  env: Readonly<Record<string, string | undefined>>,
+  problems: string[],
+): z.infer<typeof ConfigFile> | null {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch {
+    problems.push(
+      `${file}: expected a readable configuration file (M10_CONFIG names another one; start from m10.example.yml), found none`,
+    );
+    return null;
+  }
+  const source = readYaml(file, text);
+  problems.push(...source.problems);
+  if (source.problems.length > 0) return null;
+  const value = expandVariables(
+    source.value,
+    [],
+    (path, name) => {
+      problems.push(
+        `${source.locate(path)} ${path.join('.')}: expected the environment variable ${name}, found nothing`,
+      );
+      return null;
+    },
+    env,
+  );
+  const parsed = ConfigFile.safeParse(value);
+  if (!parsed.success) {
+    // A value whose variable is missing has been reported already.
+    const issues = parsed.error.issues.filter(
+      (i) => i.code !== 'invalid_type' || valueAt(value, i.path) !== null,
+    );
+    problems.push(...issuesToProblems(source, issues));
+    return null;
+  }
+  problems.push(...crossChecks(parsed.data, source));
+  return parsed.data;
+}
+
+/** Mistakes that only show when the parts are held against each other. */
+function crossChecks(read: z.infer<typeof ConfigFile>, source: YamlSource): string[] {
+  const problems: string[] = [];
+  const urls = Object.entries(read.targets).map(([name, t]) => [name, t['database-url']] as const);
+  for (const [i, [name, url]] of urls.entries()) {
+    const same = urls.slice(0, i).find(([, other]) => other === url);
+    if (same !== undefined) {
+      const path = ['targets', name, 'database-url'];
+      problems.push(
+        `${source.locate(path)} ${path.join('.')}: expected a database of its own, found the one of ${same[0]}`,
+      );
+    }
+    const list = read.targets[name]?.gate.from;
+    if (list !== undefined && read.approvers[list] === undefined) {
+      const known = Object.keys(read.approvers).join(', ');
+      problems.push(
+        problemAt(source, ['targets', name, 'gate', 'from'], `expected an approver list (${known})`),
+      );
+    }
+  }
+  return problems;
+}
+
+/** Puts the environment's values in place of `${NAME}`; `$${` stays `${`. */
+function expandVariables(
+  value: unknown,
+  path: readonly (string | number)[],
+  missing: (path: readonly (string | number)[], name: string) => null,
+  env: Readonly<Record<string, string | undefined>>,
+): unknown {
+  if (typeof value === 'string') {
+    let lost = false;
+    const text = value.replace(
+      /(\$?)\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g,
+      (whole, escaped: string, name: string) => {
+        if (escaped === '$') return whole.slice(1);
+        const found = env[name];
+        if (found !== undefined) return found;
+        lost = true;
+        missing(path, name);
+        return '';
+      },
+    );
+    return lost ? null : text;
+  }
+  if (Array.isArray(value)) return value.map((item, i) => expandVariables(item, [...path, i], missing, env));
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(
+      Object.entries(value).map(([key, item]) => [key, expandVariables(item, [...path, key], missing, env)]),
+    );
+  }
+  return value;
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  let here = value;
+  for (const key of path) {
+    if (typeof here !== 'object' || here === null) return undefined;
+    here = Reflect.get(here, key);
+  }
+  return here;
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,215 @@
+import { dirname, resolve } from 'node:path';
+import { readConfigFile } from './config-file.js';
+import type { GatePolicy } from './runbook/definition.js';
+
+/** One environment that a runbook changes. */
+export interface TargetConfig {
+  readonly name: string;
+  readonly databaseUrl: string;
+  readonly redisUrl: string | null;
+  /** The backend's project folder, where Alembic and the ops scripts run. */
+  readonly directory: string;
+  /** The whole environment of every command on this target; nothing else is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly metricsUrl: string | null;
+  /** The least that gates on this target ask for. */
+  readonly gate: GatePolicy;
+}
+
+export interface ApproverList {
+  readonly users: readonly string[];
+  readonly usergroups: readonly string[];
+}
+
+export interface MaintenanceWindow {
+  readonly days: readonly string[];
+  /** `HH:MM`, in the window's time zone; an end before the start is on the next day. */
+  readonly from: string;
+  readonly to: string;
+  readonly timezone: string;
+}
+
+export interface SlackConfig {
+  readonly botToken: string;
+  readonly apiUrl: string;
+  readonly delivery:
+    | { readonly kind: 'socket'; readonly appToken: string }
+    | { readonly kind: 'http'; readonly signingSecret: string; readonly port: number };
+  /** Id of the incident channel. */
+  readonly channel: string;
+  /** Id of the workspace whose people count. */
+  readonly team: string;
+}
+
+export interface Config {
+  readonly slack: SlackConfig;
+  readonly state: {
+    /** null: an embedded PostgreSQL under the state directory. */
+    readonly databaseUrl: string | null;
+    readonly directory: string;
+  };
+  readonly operators: readonly string[];
+  /** Lists by name; a gate's `from` names one. */
+  readonly approvers: Readonly<Record<string, ApproverList>>;
+  readonly targets: Readonly<Record<string, TargetConfig>>;
+  readonly runbook: string;
+  readonly backups: { readonly directory: string; readonly minFreeBytes: number };
+  /** Empty: any time is fine. */
+  readonly windows: readonly MaintenanceWindow[];
+  readonly logLevel: string;
+  /** Every value that must never leave the process. */
+  readonly secrets: readonly string[];
+  /** Folder of the configuration file; relative paths start here. */
+  readonly baseDirectory: string;
+}
+
+/** Every mistake of the configuration at once, each with its place, what was found and what is expected. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  constructor(readonly problems: readonly string[]) {
+    super(
+      `The configuration has ${problems.length} problem(s):\n${problems.map((p) => `- ${p}`).join('\n')}`,
+    );
+  }
+}
+
+const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+/**
+ * Reads the environment and `m10.yml`. The sole reader of the environment in the bot.
+ * @throws ConfigError with every mistake at once
+ */
+export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const problems: string[] = [];
+  const file = resolve(env.M10_CONFIG ?? 'm10.yml');
+  const baseDirectory = dirname(file);
+  const slack = readSlackEnvironment(env, problems);
+  const logLevel = env.LOG_LEVEL ?? 'info';
+  if (!levels.includes(logLevel)) {
+    problems.push(
+      `environment LOG_LEVEL: expected one of ${levels.join(', ')}, found ${JSON.stringify(logLevel)}`,
+    );
+  }
+  const databaseUrl = env.STATE_DATABASE_URL ?? null;
+  if (databaseUrl !== null && !isPostgresUrl(databaseUrl)) {
+    problems.push(
+      'environment STATE_DATABASE_URL: expected a URL such as postgresql://user:password@host/name (the value is not shown)',
+    );
+  }
+  const read = readConfigFile(file, env, problems);
+  if (read === null || slack === null || problems.length > 0) throw new ConfigError(problems);
+  const from = (path: string) => resolve(baseDirectory, path);
+  const targets = Object.fromEntries(
+    Object.entries(read.targets).map(([name, target]): [string, TargetConfig] => [
+      name,
+      {
+        name,
+        databaseUrl: target['database-url'],
+        redisUrl: target['redis-url'] ?? null,
+        directory: from(target.directory),
+        env: target.env,
+        metricsUrl: target['metrics-url'] ?? null,
+        gate: target.gate,
+      },
+    ]),
+  );
+  return freeze({
+    slack: { ...slack, channel: read.slack.channel, team: read.slack.team },
+    state: { databaseUrl, directory: from(read.state.directory) },
+    operators: read.operators,
+    approvers: read.approvers,
+    targets,
+    runbook: from(read.runbook),
+    backups: { directory: from(read.backups.directory), minFreeBytes: read.backups['min-free'] },
+    windows: read.windows,
+    logLevel,
+    secrets: secretsOf(env, databaseUrl, Object.values(targets)),
+    baseDirectory,
+  });
+}
+
+function readSlackEnvironment(
+  env: Readonly<Record<string, string | undefined>>,
+  problems: string[],
+): Omit<SlackConfig, 'channel' | 'team'> | null {
+  const expect = (name: string, prefix: string, what: string): string => {
+    const value = env[name] ?? '';
+    if (!value.startsWith(prefix)) {
+      const found = value === '' ? 'nothing' : 'something else (not shown)';
+      problems.push(
+        `environment ${name}: expected ${what}${prefix === '' ? '' : ` that starts with ${prefix}`}, found ${found}`,
+      );
+    }
+    return value;
+  };
+  const botToken = expect('SLACK_BOT_TOKEN', 'xoxb-', 'the bot token');
+  const apiUrl = env.SLACK_API_URL ?? 'https://slack.com/api/';
+  if (!URL.canParse(apiUrl))
+    problems.push(`environment SLACK_API_URL: expected a URL, found ${JSON.stringify(apiUrl)}`);
+  if (env.SLACK_APP_TOKEN !== undefined && env.SLACK_APP_TOKEN !== '') {
+    const appToken = expect('SLACK_APP_TOKEN', 'xapp-', 'the app-level token');
+    return { botToken, apiUrl, delivery: { kind: 'socket', appToken } };
+  }
+  const signingSecret = env.SLACK_SIGNING_SECRET ?? '';
+  if (signingSecret === '') {
+    problems.push(
+      'environment: expected SLACK_APP_TOKEN (Socket Mode), or SLACK_SIGNING_SECRET and PORT (HTTP), found neither',
+    );
+    return null;
+  }
+  const port = Number(env.PORT ?? 'none');
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    problems.push(
+      `environment PORT: expected a port number for Slack's requests, found ${JSON.stringify(env.PORT ?? 'nothing')}`,
+    );
+  }
+  return { botToken, apiUrl, delivery: { kind: 'http', signingSecret, port } };
+}
+
+const secretName = /SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|KEY|(?:^|_)(?:PASS|AUTH)$|_PWD$/i;
+
+/** The passwords in a URL: in front of the host, or as a parameter, as PostgreSQL takes them too. */
+function passwordsIn(value: string): string[] {
+  if (!URL.canParse(value)) return [];
+  const { password, search } = new URL(value);
+  const queried = [...search.matchAll(/[?&](?:ssl)?password=([^&#]*)/gi)].map((match) => match[1] ?? '');
+  return [password, ...queried].flatMap((found) => (found === '' ? [] : [found, decoded(found)]));
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // A lone % that nobody encoded stands for itself.
+    return text;
+  }
+}
+
+function secretsOf(
+  env: Readonly<Record<string, string | undefined>>,
+  databaseUrl: string | null,
+  targets: readonly TargetConfig[],
+): string[] {
+  const values = targets.flatMap((t) => [t.databaseUrl, t.redisUrl, t.metricsUrl, ...Object.values(t.env)]);
+  const passwords = [databaseUrl, ...values].flatMap((value) => (value === null ? [] : passwordsIn(value)));
+  const tokens = [env.SLACK_BOT_TOKEN, env.SLACK_APP_TOKEN, env.SLACK_SIGNING_SECRET];
+  // Values of variables that are named like secrets, wherever a target's environment uses them.
+  const named = targets.flatMap((t) =>
+    Object.entries(t.env).flatMap(([name, value]) => (secretName.test(name) ? [value] : [])),
+  );
+  return [
+    ...new Set([...passwords, ...tokens, ...named].filter((s): s is string => s !== undefined && s !== '')),
+  ];
+}
+
+function isPostgresUrl(text: string): boolean {
+  return URL.canParse(text) && ['postgres:', 'postgresql:'].includes(new URL(text).protocol);
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    for (const inner of Object.values(value)) freeze(inner);
+    Object.freeze(value);
+  }
+  return value;
+}
