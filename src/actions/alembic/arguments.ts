@@ -1,0 +1,33 @@
+import { z } from 'zod';
+import { Duration } from '../../runbook/definition.js';
+
+const Revision = z
+  .string('expected the whole name of a revision')
+  .regex(/^\w[\w.]*$/, 'expected the whole name of a revision, no relative step such as -1');
+
+export const UpgradeArgs = z.strictObject({
+  /** Exactly where the database must stand. */
+  from: Revision,
+  /** Exactly where it stands afterwards. */
+  to: Revision,
+  /** How long one statement waits for a lock, ms. */
+  'lock-timeout': Duration.default(5_000),
+  /** How long one statement may take, ms; no limit when absent. */
+  'statement-timeout': Duration.optional(),
+  /** Id of the step of this run that made the backup. */
+  backup: z.string('expected the id of a step').optional(),
+});
+export type UpgradeArgs = z.infer<typeof UpgradeArgs>;
+
+export const DowngradeArgs = z.strictObject({
+  /** Exactly where the database must stand. */
+  from: Revision,
+  to: Revision,
+  /** How long one statement waits for a lock, ms; readers queue behind the downgrade meanwhile. */
+  'lock-timeout': Duration.default(3_000),
+  /** How often it is tried while others hold locks. */
+  attempts: z.int('expected a number of attempts').min(1).max(50).default(5),
+  /** Pause after the first attempt, ms; doubled after each further one. */
+  backoff: Duration.default(2_000),
+});
+export type DowngradeArgs = z.infer<typeof DowngradeArgs>;

@@ -1,0 +1,20 @@
+import type { Processes } from '../clients/process.js';
+import type { TargetConfig } from '../config.js';
+import type { StepContext } from '../runbook/step-kind.js';
+import { settle } from './alembic/after.js';
+
+/** Ends what an attempt left running, whichever kind of step it was. */
+export type EndAttempt = (context: StepContext<TargetConfig>) => Promise<void>;
+
+/**
+ * For an attempt whose runner died: its programs get TERM and then KILL, its database sessions are cancelled
+ * and then ended. What became of the target is the probe's to say, afterwards.
+ */
+export function createEndAttempt(deps: {
+  readonly processes: Pick<Processes, 'below' | 'stop'>;
+}): EndAttempt {
+  return async ({ childId, target, applicationName }) => {
+    await Promise.all(deps.processes.below(childId).map((id) => deps.processes.stop(id)));
+    await settle(target, applicationName);
+  };
+}
