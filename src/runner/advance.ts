@@ -1,0 +1,161 @@
+import type { Command, CommandOf } from '../runbook/command.js';
+import { blockKey } from '../runbook/definition.js';
+import { next } from '../runbook/next.js';
+import type { OpenedRun } from '../runbook/state.js';
+import type { Fence } from '../store/journal.js';
+import type { Executed, Runs } from '../store/runs.js';
+import type { Assessor } from './assess.js';
+import type { Gates } from './gates.js';
+import type { Log } from './ports.js';
+import type { StepAt, Steps } from './steps.js';
+
+/** Why a run is left alone, and when to look again even if nobody calls. */
+export type Rest =
+  | { readonly kind: 'waits'; readonly until: number | null }
+  | { readonly kind: 'closed' }
+  /** Something outside could not be asked; look again soon. */
+  | { readonly kind: 'again'; readonly afterMs: number };
+
+export interface Advance {
+  /**
+   * Takes one run as far as it goes without people: prepares and spends gates, runs steps, recovers what a
+   * crash left, assesses failures, closes the run.
+   * @param fence the lease under which every append is made
+   * @param stopping true once no new step may begin because the bot shuts down
+   * @throws LeaseLost when another replica took over
+   */
+  run(run: number, fence: Fence, signal: RunSignal, stopping: () => boolean): Promise<Rest>;
+}
+
+/** Ends the running step when the lease is lost or somebody says `stop now`. */
+export interface RunSignal {
+  readonly lost: AbortSignal;
+  /** Resolves whenever the run's stream has grown. */
+  watch(onGrown: () => void): () => void;
+}
+
+const retrySlackMs = 2_000;
+const probeAgainMs = 500;
+
+export function createAdvance(deps: {
+  readonly runs: Runs;
+  readonly gates: Gates;
+  readonly steps: Steps;
+  readonly assessor: Assessor;
+  readonly now: () => number;
+  readonly log: Log;
+}): Advance {
+  const { runs, gates, steps, assessor, now, log } = deps;
+
+  /** Ends of steps that the journal may not have, by run: the database went away, the step did not. */
+  const unwritten = new Map<number, CommandOf<'FinishStep'>>();
+
+  async function write(run: number, end: CommandOf<'FinishStep'>, fence: Fence): Promise<Executed> {
+    unwritten.set(run, end);
+    const done = await runs.execute(run, end, { fence });
+    unwritten.delete(run);
+    return done;
+  }
+
+  function unwrittenEnd(run: number, at: StepAt): CommandOf<'FinishStep'> | undefined {
+    const end = unwritten.get(run);
+    const same =
+      end?.step === at.step && end.attempt === at.attempt && blockKey(end.block) === blockKey(at.block);
+    return same ? end : undefined;
+  }
+
+  /** Runs one step; `stop now` and a lost lease abort it, a plain stop lets it finish. */
+  async function runStep(state: OpenedRun, at: StepAt, fence: Fence, signal: RunSignal): Promise<Executed> {
+    const ended = new AbortController();
+    const look = () => {
+      void runs.load(state.run).then(
+        ({ state: now_ }) => {
+          if (now_.kind === 'run' && now_.stopped?.now === true) ended.abort('stopped');
+        },
+        (error: unknown) => log.warn({ error }, 'could not read the run while a step is running'),
+      );
+    };
+    const unwatch = signal.watch(look);
+    // A stop may have come between the start of the step and the watch.
+    look();
+    try {
+      const finished = await steps.run(state, at, AbortSignal.any([ended.signal, signal.lost]));
+      return await write(state.run, finished, fence);
+    } finally {
+      unwatch();
+    }
+  }
+
+  return {
+    async run(run, fence, signal, stopping) {
+      const execute = (command: Command) => runs.execute(run, command, { fence });
+      let staleAt = -1;
+      for (;;) {
+        const { state, version } = await runs.load(run);
+        const wanted = next(state, now());
+        if (state.kind === 'none' || wanted.kind === 'idle') return { kind: 'closed' };
+        let done: Executed;
+        switch (wanted.kind) {
+          case 'prepare_gate':
+            done = await execute(await gates.prepare(state, wanted.gate));
+            break;
+          case 'expire_gate':
+            done = await execute({ type: 'ExpireGate', gate: wanted.gate.id });
+            break;
+          case 'spend_gate':
+            if (stopping()) return { kind: 'waits', until: null };
+            done = await execute(await gates.spend(state, wanted.gate));
+            if (done.kind === 'refused' && done.code === 'slack_unreachable') {
+              return { kind: 'again', afterMs: retrySlackMs };
+            }
+            break;
+          case 'start_block':
+            done = await execute({ type: 'StartBlock', block: wanted.block });
+            break;
+          case 'run_step': {
+            if (stopping()) return { kind: 'waits', until: null };
+            const { block, step, attempt } = wanted;
+            done = await execute({ type: 'StartStep', block, step, attempt });
+            if (done.kind === 'accepted' && done.state.kind === 'run') {
+              done = await runStep(done.state, { block, step, attempt }, fence, signal);
+            }
+            break;
+          }
+          case 'running': {
+            // Only the holder of the lease comes here, and it runs nothing: the step's runner has died, or it
+            // ended the step while the database could not be reached.
+            const known = unwrittenEnd(run, wanted);
+            if (known !== undefined) {
+              done = await write(run, known, fence);
+              break;
+            }
+            const found = await steps.recover(state, wanted, signal.lost);
+            if (found === null) return { kind: 'again', afterMs: probeAgainMs };
+            done = await execute(found);
+            break;
+          }
+          case 'assess':
+            done = await execute(await assessor.assess(state, wanted));
+            break;
+          case 'finish_run':
+            done = await execute({ type: 'FinishRun', targets: await assessor.targets(state) });
+            break;
+          case 'wait_approval':
+            return { kind: 'waits', until: wanted.until };
+          case 'ask_human':
+          case 'stopped':
+          case 'await_next':
+            return { kind: 'waits', until: null };
+        }
+        // Stale: somebody changed the run in between, so look at what it wants now. Twice at the same version
+        // would be a bug, which must not spin.
+        const spinning = done.kind === 'refused' && staleAt === version;
+        if (done.kind === 'refused') staleAt = version;
+        if (done.kind === 'refused' && (done.code !== 'stale' || spinning)) {
+          log.warn({ run, code: done.code, why: done.why, wanted: wanted.kind }, 'the run refused to go on');
+          return { kind: 'again', afterMs: retrySlackMs };
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,40 @@
+import type { Step } from '../runbook/definition.js';
+import { diffFingerprints } from '../runbook/fingerprint.js';
+import type { Gate } from '../runbook/state.js';
+import type { BoundStep, PlanContext } from '../runbook/step-kind.js';
+
+/**
+ * Left out here: what this very block has written, such as a backup or a test report, may lie in the folder of the
+ * code. The commit, the migration's own files and its SQL are compared.
+ */
+const loose = ['code digest', 'uncommitted changes'];
+
+/**
+ * Whether what a step would do is still what was approved. The whole fingerprint is compared when an approval
+ * is spent; a step that comes later, or runs again after a crash, is compared once more by its own parts, as the
+ * code may have been replaced meanwhile.
+ * @returns the differences, one line each; empty when there are none
+ */
+export async function driftOf<Target>(
+  gate: Gate | undefined,
+  step: Step,
+  bound: BoundStep<Target>,
+  context: PlanContext<Target>,
+  redact: (text: string) => string,
+): Promise<string[]> {
+  if (gate?.fingerprint == null || bound.survey === undefined) return [];
+  const prefix = `${step.id}: `;
+  const own = (parts: Readonly<Record<string, string>>) => ({
+    digest: '',
+    parts: Object.fromEntries(
+      Object.entries(parts).filter(
+        ([name]) => name.startsWith(prefix) && !loose.includes(name.slice(prefix.length)),
+      ),
+    ),
+  });
+  const approved = own(gate.fingerprint.parts);
+  const survey = await bound.survey(context);
+  if (survey.kind === 'failed') return [`what was approved cannot be computed again: ${redact(survey.why)}`];
+  const now = Object.entries(survey.parts).map(([key, value]) => [`${prefix}${key}`, redact(value)]);
+  return diffFingerprints(approved, own(Object.fromEntries(now)));
+}

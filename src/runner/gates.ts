@@ -1,0 +1,114 @@
+import type { Config } from '../config.js';
+import type { Command, SpendFacts, Verdict } from '../runbook/command.js';
+import { findBlock } from '../runbook/definition.js';
+import { gateMessageKey, type People } from '../runbook/people.js';
+import { floorsOf, strictest } from '../runbook/policy.js';
+import type { Gate, OpenedRun } from '../runbook/state.js';
+import type { Planned, Planner, StepToPlan } from './plan.js';
+
+export interface Gates {
+  /** Works out what a requested approval covers: the command that opens the gate, or says why it cannot open. */
+  prepare(state: OpenedRun, gate: Gate): Promise<Command>;
+  /** Reads everything again right before the gate is spent. */
+  spend(state: OpenedRun, gate: Gate): Promise<Command>;
+}
+
+export function createGates(deps: {
+  readonly config: Pick<Config, 'targets' | 'operators'>;
+  readonly planner: Planner;
+  readonly people: People;
+}): Gates {
+  const { config, planner, people } = deps;
+
+  function plan(state: OpenedRun, gate: Gate): Promise<Planned> {
+    const steps = coveredSteps(state, gate);
+    if (steps.length === 0) return Promise.resolve({ kind: 'failed', why: 'the runbook has no such steps' });
+    const { approvals, lists } = policyOf(state, gate);
+    // What people were told about who must approve is part of what they approved.
+    const rule = `${approvals} of ${lists.length === 0 ? 'all approvers' : [...lists].sort().join(' and ')}`;
+    return planner.plan(state.runbook, state.digest, steps, { approvals: rule });
+  }
+
+  function policyOf(state: OpenedRun, gate: Gate) {
+    const block = findBlock(state.runbook, gate.cover.block);
+    if (block === undefined) throw new Error(`gate ${gate.id} covers a block that is not in the runbook`);
+    return strictest(state.runbook, block, floorsOf(config.targets));
+  }
+
+  async function eligibleFor(lists: readonly string[]): Promise<string[]> {
+    if (lists.length === 0) return [...(await people.roster([])).eligible];
+    const rosters = await Promise.all(lists.map((list) => people.roster([list])));
+    const [first, ...rest] = rosters.map((r) => r.eligible);
+    return (first ?? []).filter((user) => rest.every((other) => other.includes(user)));
+  }
+
+  return {
+    async prepare(state, gate) {
+      const policy = policyOf(state, gate);
+      const [planned, eligible] = await Promise.all([plan(state, gate), eligibleFor(policy.lists)]);
+      if (planned.kind === 'failed') return { type: 'FailGate', gate: gate.id, reason: planned.why };
+      const others = eligible.filter((user) => user !== gate.requestedBy);
+      if (others.length < policy.approvals) {
+        const reason = `${policy.approvals} approval(s) are needed and ${others.length} person(s) besides the requester may give one`;
+        return { type: 'FailGate', gate: gate.id, reason };
+      }
+      return {
+        type: 'OpenGate',
+        gate: gate.id,
+        needs: policy.approvals,
+        from: policy.lists,
+        eligible: others,
+        expiresMs: policy.expires,
+        plan: planned.plan,
+        fingerprint: planned.fingerprint,
+      };
+    },
+    async spend(state, gate) {
+      const signs = () => people.signs(gateMessageKey(state.run, gate.id));
+      const spendWith = (facts: SpendFacts): Command => ({ type: 'SpendGate', gate: gate.id, facts });
+      // Asked first, too: while Slack cannot be asked there is no use in planning every few seconds.
+      if ((await signs()) === null) {
+        const why = 'Slack could not be asked';
+        return spendWith({
+          reactions: null,
+          verdicts: {},
+          operators: [],
+          fingerprint: { kind: 'failed', why },
+        });
+      }
+      const planned = await plan(state, gate);
+      // Planning takes its time: a ✅ that was taken back meanwhile must be seen.
+      const reactions = await signs();
+      const asked = new Set([...gate.approvals.map((a) => a.by), ...(reactions?.refuse ?? [])]);
+      const verdicts: Record<string, Verdict> = {};
+      await Promise.all(
+        [...asked].map(async (user) => {
+          verdicts[user] = await people.verdict(user, gate.from);
+        }),
+      );
+      return spendWith({
+        reactions,
+        verdicts,
+        operators: config.operators,
+        fingerprint:
+          planned.kind === 'planned'
+            ? { kind: 'computed', fingerprint: planned.fingerprint }
+            : { kind: 'failed', why: planned.why },
+      });
+    },
+  };
+}
+
+/** The steps that an approval of this gate lets run, with the skipped one named as such. */
+function coveredSteps(state: OpenedRun, gate: Gate): StepToPlan[] {
+  const { cover } = gate;
+  const block = findBlock(state.runbook, cover.block);
+  if (block === undefined) return [];
+  const at = cover.kind === 'skip' ? cover.step : cover.from;
+  const first = at === null ? 0 : block.steps.findIndex((s) => s.id === at);
+  if (first < 0) return [];
+  return block.steps.slice(first).map((step): StepToPlan => {
+    const skipped = cover.kind === 'skip' && step.id === cover.step;
+    return skipped ? { block, step, prefix: 'Left out, not run:' } : { block, step };
+  });
+}

@@ -1,0 +1,152 @@
+import type { Config, TargetConfig } from '../config.js';
+import { type Block, type Runbook, type Step, targetOf } from '../runbook/definition.js';
+import type { Plan, PlannedSql, PlannedStep, PlannedTarget } from '../runbook/events.js';
+import { type Digest, type Fingerprint, fingerprintOf } from '../runbook/fingerprint.js';
+import type { BoundStep, PlanContext } from '../runbook/step-kind.js';
+import type { Kinds, TargetReader } from './ports.js';
+
+/** What would run, and the fingerprint of exactly that. */
+export type Planned =
+  | { readonly kind: 'planned'; readonly plan: Plan; readonly fingerprint: Fingerprint }
+  | { readonly kind: 'failed'; readonly why: string };
+
+export interface StepToPlan {
+  readonly block: Block;
+  readonly step: Step;
+  /** Said before the step's words, such as "skipped:" for the step that a skip leaves out. */
+  readonly prefix?: string;
+}
+
+export interface Planner {
+  /** @param more parts that the approval covers besides */
+  plan(
+    runbook: Runbook,
+    runbookDigest: string,
+    steps: readonly StepToPlan[],
+    more?: Readonly<Record<string, string>>,
+  ): Promise<Planned>;
+  /** The step bound to its kind, or why it cannot be. */
+  bind(step: Step): BoundStep<TargetConfig> | { readonly problem: string };
+}
+
+/**
+ * Plans steps: describes each one, reads each target's identity and revision, and lets the steps say what
+ * else an approval must cover. Called when a gate opens and again right before it is spent.
+ */
+export function createPlanner(deps: {
+  readonly config: Pick<Config, 'targets'>;
+  readonly kinds: Kinds;
+  readonly targets: TargetReader;
+  readonly digest: Digest;
+  readonly redact: (text: string) => string;
+}): Planner {
+  const { config, kinds, digest, redact } = deps;
+
+  function bind(step: Step): BoundStep<TargetConfig> | { problem: string } {
+    const kind = kinds.get(step.uses);
+    if (kind === undefined) return { problem: `step ${step.id} uses ${step.uses}, which does not exist` };
+    const bound = kind.bind(step.with);
+    if (bound.ok) return bound.step;
+    const issues = bound.issues.map((i) => `${['with', ...i.path].join('.')}: ${i.message}`);
+    return { problem: `step ${step.id}: ${issues.join('; ')}` };
+  }
+
+  /**
+   * Everything else that a command on this target is given. Redacted before it is digested: a digest of a short
+   * password gives it away, and a password that was changed is no other plan.
+   */
+  function configurationOf({ directory, env, redisUrl, metricsUrl }: TargetConfig): string {
+    const given = [directory, redisUrl, metricsUrl, ...Object.entries(env).sort()];
+    return digest(redact(JSON.stringify(given))).slice(0, 16);
+  }
+
+  async function readTargets(names: readonly string[]) {
+    const parts: Record<string, string> = {};
+    const planned: PlannedTarget[] = [];
+    await Promise.all(
+      names.map(async (name) => {
+        const target = config.targets[name];
+        if (target === undefined) throw new Error(`target ${name} is not in the configuration`);
+        const [identity, state] = await Promise.all([
+          deps.targets.identityParts(target),
+          deps.targets.state(target),
+        ]);
+        for (const [key, value] of Object.entries(identity)) parts[`${name}: ${key}`] = value;
+        parts[`${name}: configuration`] = configurationOf(target);
+        planned.push({
+          target: name,
+          database: redact(identity.database ?? ''),
+          revision: state.revision,
+        });
+      }),
+    );
+    return { parts, planned: names.flatMap((n) => planned.filter((p) => p.target === n)) };
+  }
+
+  return {
+    bind,
+    async plan(runbook, runbookDigest, steps, more = {}) {
+      const parts: Record<string, string> = { ...more, runbook: runbookDigest.slice(0, 16) };
+      const planned: PlannedStep[] = [];
+      const sql: PlannedSql[] = [];
+      const warnings: string[] = [];
+      const surveys: Promise<string | null>[] = [];
+      for (const { block, step, prefix } of steps) {
+        const name = targetOf(runbook, block, step);
+        const target = config.targets[name];
+        if (target === undefined)
+          return { kind: 'failed', why: `target ${name} is not in the configuration` };
+        const bound = bind(step);
+        if ('problem' in bound) return { kind: 'failed', why: bound.problem };
+        const context: PlanContext<TargetConfig> = { runbook, step, target };
+        const described = bound.describe(context);
+        const commands = described.commands.map(redact);
+        planned.push({
+          id: step.id,
+          title: step.title,
+          target: name,
+          uses: step.uses,
+          changes: kinds.get(step.uses)?.changes ?? true,
+          words: prefix === undefined ? described.words : `${prefix} ${described.words}`,
+          commands,
+        });
+        parts[`step ${step.id}`] = digest(JSON.stringify([step.uses, name, step.with, commands])).slice(
+          0,
+          16,
+        );
+        if (bound.survey !== undefined && prefix === undefined) {
+          surveys.push(
+            bound.survey(context).then((survey) => {
+              if (survey.kind === 'failed') return `${step.id}: ${survey.why}`;
+              for (const [key, value] of Object.entries(survey.parts)) parts[`${step.id}: ${key}`] = value;
+              sql.push(...survey.sql.map((s) => ({ ...s, sql: redact(s.sql) })));
+              warnings.push(...survey.warnings.map((w) => redact(`${step.id}: ${w}`)));
+              return null;
+            }),
+          );
+        }
+      }
+      try {
+        const names = [...new Set(planned.map((s) => s.target))];
+        const [read, ...problems] = await Promise.all([readTargets(names), ...surveys]);
+        const problem = problems.find((p) => p !== null);
+        if (problem !== undefined && problem !== null) return { kind: 'failed', why: redact(problem) };
+        Object.assign(parts, read.parts);
+        const order = new Map(planned.map((s, i) => [s.id, i]));
+        sql.sort((a, b) => (order.get(a.step) ?? 0) - (order.get(b.step) ?? 0));
+        return {
+          kind: 'planned',
+          plan: { steps: planned, targets: read.planned, sql, warnings: warnings.sort() },
+          fingerprint: fingerprintOf(redactParts(parts, redact), digest),
+        };
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        return { kind: 'failed', why: redact(why) };
+      }
+    },
+  };
+}
+
+function redactParts(parts: Record<string, string>, redact: (text: string) => string) {
+  return Object.fromEntries(Object.entries(parts).map(([key, value]) => [key, redact(value)]));
+}

@@ -1,0 +1,228 @@
+import type { EndAttempt } from '../actions/end-attempt.js';
+import type { Config, TargetConfig } from '../config.js';
+import type { CommandOf } from '../runbook/command.js';
+import { type BlockRef, blockKey, findBlock, type Step, targetOf } from '../runbook/definition.js';
+import type { Digest } from '../runbook/fingerprint.js';
+import { approvalOf, isChanging, type OpenedRun, stepProgress } from '../runbook/state.js';
+import type { BoundStep, Outcome, Probe, StepContext } from '../runbook/step-kind.js';
+import { driftOf } from './drift.js';
+import { reasonToEnd } from './overdue.js';
+import type { Planner } from './plan.js';
+import type { Log } from './ports.js';
+
+/** How much of a step's output is kept in the journal, characters; the whole stays in a file. */
+const keptOutput = 6_000;
+
+export interface StepAt {
+  readonly block: BlockRef;
+  readonly step: string;
+  readonly attempt: number;
+}
+
+export interface Steps {
+  /** Runs a step that has been started, to its end. Never throws: what goes wrong is an outcome. */
+  run(state: OpenedRun, at: StepAt, signal: AbortSignal): Promise<CommandOf<'FinishStep'>>;
+  /**
+   * Finds out what became of a step whose runner died, and ends it when its time is over or somebody said
+   * `stop now`. null: it is still running.
+   */
+  recover(
+    state: OpenedRun,
+    at: StepAt,
+    signal: AbortSignal,
+  ): Promise<CommandOf<'FinishStep'> | CommandOf<'RedoStep'> | null>;
+}
+
+export function createSteps(deps: {
+  readonly config: Pick<Config, 'targets'>;
+  readonly planner: Planner;
+  readonly digest: Digest;
+  readonly redact: (text: string) => string;
+  /** Keeps output that is too long for the journal; returns its place, relative to the state directory. */
+  readonly keepOutput: (childId: string, text: string) => Promise<string>;
+  readonly endAttempt: EndAttempt;
+  readonly now: () => number;
+  readonly log: Log;
+}): Steps {
+  const { config, planner, redact, now, log } = deps;
+
+  function prepare(state: OpenedRun, at: StepAt, signal: AbortSignal) {
+    const block = findBlock(state.runbook, at.block);
+    const step = block?.steps.find((s) => s.id === at.step);
+    if (block === undefined || step === undefined)
+      return { problem: `step ${at.step} is not in the runbook` };
+    const name = targetOf(state.runbook, block, step);
+    const target = config.targets[name];
+    if (target === undefined) return { problem: `target ${name} is not in the configuration` };
+    const bound = planner.bind(step);
+    if ('problem' in bound) return bound;
+    return { step, bound, context: contextOf(state, at, step, target, signal) };
+  }
+
+  function contextOf(
+    state: OpenedRun,
+    at: StepAt,
+    step: Step,
+    target: TargetConfig,
+    signal: AbortSignal,
+  ): StepContext<TargetConfig> {
+    return {
+      runbook: state.runbook,
+      step,
+      target,
+      run: state.run,
+      attempt: at.attempt,
+      childId: `run-${state.run}/${blockKey(at.block).replace(':', '.')}/${step.id}/${at.attempt}`,
+      applicationName: applicationName(state.run, at, deps.digest),
+      signal,
+      dataOf: (id) => dataOf(state, at.block, id),
+      requester: state.requester,
+    };
+  }
+
+  /** A full disk must not hide how the step ended. */
+  async function keep(childId: string, text: string): Promise<string | null> {
+    try {
+      return await deps.keepOutput(childId, text);
+    } catch (error) {
+      log.error({ error, childId }, 'a long output could not be kept; the journal has its two ends');
+      return null;
+    }
+  }
+
+  async function finish(
+    at: StepAt,
+    childId: string,
+    outcome: Outcome,
+    startedAt: number,
+    recovered: boolean,
+  ): Promise<CommandOf<'FinishStep'>> {
+    const whole = redact(outcome.output ?? '');
+    const kept = whole.length > keptOutput ? await keep(childId, whole) : null;
+    return {
+      type: 'FinishStep',
+      block: at.block,
+      step: at.step,
+      attempt: at.attempt,
+      result: outcome.result,
+      summary: redact(outcome.summary),
+      output: ends(whole),
+      outputFile: kept,
+      data: outcome.data ?? {},
+      durationMs: Math.max(0, Math.round(now() - startedAt)),
+      recovered,
+    };
+  }
+
+  const bug = (at: StepAt, summary: string, startedAt: number, output = '') =>
+    finish(at, 'bug', { result: 'unknown', summary, output }, startedAt, false);
+
+  return {
+    async run(state, at, signal) {
+      const startedAt = now();
+      const ready = prepare(state, at, signal);
+      if ('problem' in ready) {
+        return finish(at, 'none', { result: 'failed', summary: ready.problem }, startedAt, false);
+      }
+      try {
+        const drift = isChanging(state, ready.step)
+          ? await driftOf(approvalOf(state, at.block), ready.step, ready.bound, ready.context, redact)
+          : [];
+        if (drift.length > 0) {
+          const summary = 'not run: what it would do now is not what was approved';
+          const outcome: Outcome = { result: 'failed', summary, output: drift.join('\n') };
+          return await finish(at, ready.context.childId, outcome, startedAt, false);
+        }
+        const outcome = await withTimeout(ready.bound, ready.context, ready.step.timeout);
+        return await finish(at, ready.context.childId, outcome, startedAt, false);
+      } catch (error) {
+        log.error({ error, step: at.step }, 'a step broke off with an error of the bot itself');
+        const summary = `the bot failed while it ran this step (${message(error)}); what happened on the target is not known`;
+        return bug(at, summary, startedAt, error instanceof Error ? (error.stack ?? '') : '');
+      }
+    },
+    async recover(state, at, signal) {
+      const startedAt = stepProgress(state, at.block, at.step).startedAt ?? now();
+      const ready = prepare(state, at, signal);
+      if ('problem' in ready) return bug(at, ready.problem, startedAt);
+      const redo: CommandOf<'RedoStep'> = {
+        type: 'RedoStep',
+        block: at.block,
+        step: at.step,
+        attempt: at.attempt,
+      };
+      // A check changes nothing, so it is simply run again.
+      if (!isChanging(state, ready.step)) return redo;
+      let probe = await probed(ready.bound, ready.context);
+      let ended: string | null = null;
+      if (probe.kind === 'running') {
+        ended = reasonToEnd(state, ready.step, startedAt, now());
+        if (ended === null) return null;
+        log.warn({ run: state.run, step: at.step, why: ended }, 'ending a step that outlived its runner');
+        await deps.endAttempt(ready.context);
+        probe = await probed(ready.bound, ready.context);
+      }
+      const found = (outcome: Outcome) => finish(at, ready.context.childId, outcome, startedAt, true);
+      switch (probe.kind) {
+        case 'done':
+          return found(probe.outcome);
+        case 'not_done':
+          // What people or the clock have ended is not begun again by itself.
+          return ended === null
+            ? redo
+            : found({ result: 'failed', summary: `${ended}, before it was done`, output: probe.evidence });
+        case 'running':
+          return null;
+        case 'unknown': {
+          const why = ended === null ? '' : ` (${ended})`;
+          const summary = `the bot was interrupted and cannot tell whether this step took effect${why}`;
+          return found({ result: 'unknown', summary, output: probe.evidence });
+        }
+      }
+    },
+  };
+}
+
+async function probed(step: BoundStep<TargetConfig>, context: StepContext<TargetConfig>): Promise<Probe> {
+  if (step.probe === undefined) return { kind: 'unknown', evidence: 'this kind of step has no probe' };
+  try {
+    return await step.probe(context);
+  } catch (error) {
+    return { kind: 'unknown', evidence: `the probe failed: ${message(error)}` };
+  }
+}
+
+/** The step's own time limit, on top of what stops it from outside; the first cause wins. */
+async function withTimeout(
+  bound: BoundStep<TargetConfig>,
+  context: StepContext<TargetConfig>,
+  timeoutMs: number,
+): Promise<Outcome> {
+  const signal = AbortSignal.any([context.signal, AbortSignal.timeout(timeoutMs)]);
+  return bound.run({ ...context, signal });
+}
+
+/** What a step of this run left: the one of the same block first, for two blocks may use the same name. */
+function dataOf(state: OpenedRun, block: BlockRef, step: string) {
+  const own = stepProgress(state, block, step);
+  if (own.status === 'passed') return own.data;
+  const found = Object.entries(state.steps).filter(([key]) => key.endsWith(`/${step}`));
+  return found.map(([, progress]) => progress).find((p) => p.status === 'passed')?.data;
+}
+
+/** Unique for an attempt, at most 63 bytes as PostgreSQL keeps them. */
+export function applicationName(run: number, at: StepAt, digest: Digest): string {
+  const whole = `m10bot:${run}:${blockKey(at.block)}:${at.step}:${at.attempt}`;
+  return whole.length <= 63 ? whole : `m10bot:${run}:${digest(whole).slice(0, 40)}`;
+}
+
+/** The beginning and the end: the cause of a failure usually stands in the last lines. */
+function ends(text: string): string {
+  if (text.length <= keptOutput) return text;
+  const half = keptOutput / 2;
+  return `${text.slice(0, half)}\n… ${text.length - keptOutput} characters left out; the whole is in the file …\n${text.slice(-half)}`;
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,135 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import type { CommandOf } from '../../src/runbook/command.js';
+import { decide } from '../../src/runbook/decide.js';
+import { fold } from '../../src/runbook/evolve.js';
+import type { OpenedRun, RunState } from '../../src/runbook/state.js';
+import { createAdvance } from '../../src/runner/advance.js';
+import { createRunner } from '../../src/runner/runner.js';
+import type { StepAt, Steps } from '../../src/runner/steps.js';
+import type { Runs } from '../../src/store/runs.js';
+import { finishStep, given, opened, stagingStarted, stop, t0 } from '../runbook/spec.js';
+
+const log = { info() {}, warn() {}, error() {} };
+const fence = { lease: 'run:7', owner: 'me', epoch: 1 };
+const endOf = ({ step, attempt }: StepAt) =>
+  finishStep('staging', step, 'passed', attempt) as CommandOf<'FinishStep'>;
+
+/** One run in memory, decided as ever; `before` may fail in the place of a database. */
+function memory(before: (type: string) => void = () => {}) {
+  let state: RunState = given(stagingStarted).state;
+  let version = 1;
+  const execute: Runs['execute'] = async (_run, command) => {
+    before(command.type);
+    const decision = decide(state, command, t0);
+    if (decision.kind === 'refused') return decision;
+    state = fold(
+      decision.events.map((event) => ({ event, at: t0 })),
+      state,
+    );
+    version += 1;
+    return { kind: 'accepted', events: [], state, version };
+  };
+  const load: Runs['load'] = async () => ({ state, version });
+  return { execute, load, state: (): OpenedRun => opened(state) };
+}
+
+function advanceOf(runs: Pick<Runs, 'execute' | 'load'>, steps: Steps) {
+  const unused = async () => {
+    throw new Error('not part of this test');
+  };
+  return createAdvance({
+    runs: { ...runs, holders: unused, record: unused, recordAtDesk: unused, handled: unused },
+    gates: { prepare: unused, spend: unused },
+    steps,
+    assessor: { assess: unused, targets: unused },
+    now: () => t0,
+    log,
+  });
+}
+
+const calm = { lost: new AbortController().signal, watch: () => () => {} };
+
+test('the end of a step that the database did not take is written later, not found out again', async () => {
+  let down = true;
+  const runs = memory((type) => {
+    if (type === 'FinishStep' && down) throw new Error('the database is away');
+  });
+  const advance = advanceOf(runs, {
+    run: async (_state, at) => endOf(at),
+    recover: async () => {
+      throw new Error('nothing is to be found out about a step whose end was seen');
+    },
+  });
+  await expect(advance.run(7, fence, calm, () => false)).rejects.toThrow('the database is away');
+  down = false;
+  await advance.run(7, fence, calm, () => false);
+  expect(runs.state().blocks['phase:staging']?.status).toBe('done');
+});
+
+test('a stop now that comes before the step is watched ends it at once', async () => {
+  const runs = memory();
+  const stopped: Runs['execute'] = async (run, command, options) => {
+    const done = await runs.execute(run, command, options);
+    if (command.type === 'StartStep') await runs.execute(run, stop('UGINA', true));
+    return done;
+  };
+  const advance = advanceOf(
+    { ...runs, execute: stopped },
+    {
+      run: async (_state, at, signal) => {
+        const deadline = Date.now() + 10_000;
+        while (!signal.aborted && Date.now() < deadline) await sleep(5);
+        return { ...endOf(at), summary: String(signal.aborted) };
+      },
+      recover: async () => null,
+    },
+  );
+  // Nobody tells the watcher anything: the stop is in the journal already.
+  expect(await advance.run(7, fence, calm, () => false)).toMatchObject({ kind: 'waits' });
+  expect(runs.state().steps['phase:staging/apply']?.summary).toBe('true');
+});
+
+test('a step that a shutdown leaves alone is not ended by the lease that runs out after it', async () => {
+  let begun: AbortSignal | undefined;
+  let over = () => {};
+  const expiring = {
+    acquire: async () => ({ kind: 'granted' as const, epoch: 1, expiresAt: new Date() }),
+    renew: async () => {
+      throw new Error('the pool has ended');
+    },
+    release: async () => true,
+    list: async () => [],
+  };
+  const runs = memory();
+  const runner = createRunner({
+    runs: {
+      ...runs,
+      holders: async () => [{ target: 'staging', run: 7 }],
+      record: async () => true,
+      recordAtDesk: async () => true,
+      handled: async () => false,
+    },
+    leases: expiring,
+    advance: {
+      async run(_run, _fence, signal) {
+        begun = signal.lost;
+        await new Promise<void>((resolve) => {
+          over = resolve;
+        });
+        return { kind: 'closed' };
+      },
+    },
+    targets: ['staging'],
+    owner: 'me',
+    log,
+    leaseMs: 300,
+  });
+  runner.start();
+  const deadline = Date.now() + 10_000;
+  while (begun === undefined && Date.now() < deadline) await sleep(5);
+  await runner.stop(1);
+  await sleep(600);
+  expect(begun?.aborted).toBe(false);
+  over();
+});
