@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import type { Verdict } from '../runbook/command.js';
+import type { Identity } from './identity.js';
+
+/**
+ * What `users.info` says of a person. What Slack leaves out of an active person's record is not guessed:
+ * then the record cannot be read, and the person does not count.
+ * Source: https://docs.slack.dev/reference/objects/user-object
+ */
+const Active = z.object({
+  id: z.string(),
+  team_id: z.string(),
+  deleted: z.literal(false).optional(),
+  is_bot: z.boolean(),
+  is_restricted: z.boolean(),
+  is_ultra_restricted: z.boolean(),
+  is_stranger: z.boolean().optional(),
+  enterprise_user: z.object({ enterprise_id: z.string() }).optional(),
+});
+export const SlackUser = z.union([z.object({ id: z.string(), deleted: z.literal(true) }), Active]);
+export type SlackUser = z.infer<typeof SlackUser>;
+
+const eligible: Verdict = { kind: 'eligible' };
+const no = (code: Extract<Verdict, { kind: 'ineligible' }>['code'], why: string): Verdict => ({
+  kind: 'ineligible',
+  code,
+  why,
+});
+
+/** Whether this is a kind of person who may approve at all: a full, active member of our workspace. */
+export function judgeKind(user: SlackUser, team: string, identity: Identity | null): Verdict {
+  // Slackbot is the one bot whose record says that it is none.
+  if (user.id === 'USLACKBOT') return no('bot', 'Slackbot is a bot');
+  if (user.deleted === true) return no('deactivated', 'the account is deactivated');
+  if (user.is_bot) return no('bot', 'bots do not approve');
+  if (user.is_stranger === true) return no('stranger', 'people from outside the workspace do not approve');
+  const enterprise = identity?.enterpriseId ?? null;
+  const ours =
+    user.team_id === team || (enterprise !== null && user.enterprise_user?.enterprise_id === enterprise);
+  if (!ours) return no('other_workspace', 'members of another workspace do not approve');
+  if (user.is_restricted || user.is_ultra_restricted) return no('guest', 'guests do not approve');
+  return eligible;
+}

@@ -1,0 +1,68 @@
+import type { App } from '@slack/bolt';
+import type { Inbox } from '../store/inbox.js';
+import { type Arrival, readArrival } from './inbound.js';
+
+/** What a listener needs to know about the delivery that it acknowledges. */
+export interface Received {
+  readonly arrival: Arrival;
+  /** The journal's end at the moment of receipt. */
+  readonly head: number;
+}
+
+export interface Intake {
+  /** What was stored of this body; undefined for a body that the bot does nothing about. */
+  of(body: object): Received | undefined;
+}
+
+/**
+ * Puts every delivery into the inbox before Bolt sees it. Bolt acknowledges before its listeners run, so
+ * whatever is not stored by then would be lost with the process; a failed insert is thrown, which Slack
+ * hears as a 500 (HTTP) or as silence (socket), and it delivers again.
+ *
+ * A redelivery is not dropped: when the first one was not finished, it is what gets it finished.
+ */
+export function wrapIntake(
+  app: Pick<App, 'processEvent'>,
+  deps: {
+    readonly inbox: Pick<Inbox, 'receive'>;
+    readonly incidentChannel: string;
+    /** Called with the id of a stored delivery once it is acknowledged. */
+    readonly kick: (id: number) => void;
+  },
+): Intake {
+  const received = new WeakMap<object, Received>();
+  const inner = app.processEvent.bind(app);
+
+  app.processEvent = async (event) => {
+    const ack = onlyOnce(event.ack);
+    const arrival = readArrival(event.body, deps.incidentChannel);
+    if (arrival === null) return inner({ ...event, ack });
+    const { key, inbound, look } = arrival;
+    const receipt = await deps.inbox.receive({
+      key,
+      kind: inbound.kind,
+      payload: inbound,
+      done: look !== null,
+    });
+    received.set(event.body, { arrival, head: receipt.head });
+    try {
+      await inner({ ...event, ack });
+    } finally {
+      // It is stored: that the acknowledgement failed is no reason to leave it undone.
+      if (look === null) deps.kick(receipt.id);
+    }
+  };
+  return { of: (body) => received.get(body) };
+}
+
+/** A second acknowledgement throws over HTTP; here it does nothing. */
+function onlyOnce<A extends readonly unknown[]>(
+  ack: (...args: A) => Promise<void>,
+): (...args: A) => Promise<void> {
+  let done = false;
+  return async (...args) => {
+    if (done) return;
+    done = true;
+    await ack(...args);
+  };
+}

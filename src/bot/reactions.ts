@@ -1,0 +1,150 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Verdict } from '../runbook/command.js';
+import type { Via } from '../runbook/events.js';
+import { gateMessageKey, type People } from '../runbook/people.js';
+import { type Gate, gateById, openGate } from '../runbook/state.js';
+import type { Posted } from '../store/posted.js';
+import { opened, type Runs } from '../store/runs.js';
+import type { Inbound } from './inbound.js';
+import { type Log, messageOf } from './log.js';
+import type { Given, ReadReactions } from './reaction-reader.js';
+import { signOf } from './signs.js';
+
+/** How long a reaction may be ahead of the note of the message it is on, ms. */
+const PATIENCE = 3_000;
+
+export interface Reactions {
+  /** Handles a reaction that Slack delivered. */
+  handle(reaction: Extract<Inbound, { kind: 'reaction' }>, delivery: string): Promise<void>;
+  /** Compares every open request with what Slack shows now, for Slack may have lost or swapped deliveries. */
+  reconcileGates(): Promise<void>;
+}
+
+/** Turns emoji on requests into decisions. */
+export function createReactions(deps: {
+  readonly runs: Pick<Runs, 'load' | 'holders' | 'execute'>;
+  readonly posted: Pick<Posted, 'at' | 'get'>;
+  readonly people: Pick<People, 'verdict'>;
+  readonly read: ReadReactions;
+  readonly operators: readonly string[];
+  readonly targets: readonly string[];
+  readonly botUserId: () => string | null;
+  readonly log: Log;
+}): Reactions {
+  const { runs, posted, people, read, log } = deps;
+
+  async function openRuns(): Promise<number[]> {
+    const holders = await runs.holders(deps.targets);
+    return [...new Set(holders.map((h) => h.run))];
+  }
+
+  /** An open request whose message is not noted yet: it may be the very one that was reacted to. */
+  async function awaitsItsMessage(): Promise<boolean> {
+    for (const run of await openRuns()) {
+      const state = opened((await runs.load(run)).state);
+      const gate = state === undefined ? undefined : openGate(state);
+      if (gate?.status === 'open' && (await posted.get(gateMessageKey(run, gate.id))) === undefined)
+        return true;
+    }
+    return false;
+  }
+
+  /** The request that a message asks for. The message is noted just after Slack has it; people are quick. */
+  async function gateOf(channel: string, ts: string): Promise<{ run: number; gate: number } | null> {
+    const until = Date.now() + PATIENCE;
+    for (let delay = 20; ; delay = Math.min(delay * 2, 300)) {
+      // Asked before the message is looked for: it may be noted between the two.
+      const mayCome = Date.now() < until && (await awaitsItsMessage());
+      const message = await posted.at(channel, ts);
+      const match = /^run:(\d+):gate:(\d+)$/.exec(message?.key ?? '');
+      if (match !== null) return { run: Number(match[1]), gate: Number(match[2]) };
+      if (message !== undefined || !mayCome) return null;
+      await sleep(delay);
+    }
+  }
+
+  async function react(run: number, gate: Gate, given: Given, via: Via, delivery?: string): Promise<void> {
+    // Stopping is never gated, so it does not wait for a look-up either.
+    const verdict: Verdict =
+      given.sign === 'stop'
+        ? { kind: 'ineligible', code: 'lookup_failed', why: 'not looked up' }
+        : await people.verdict(given.user, gate.from);
+    await runs.execute(
+      run,
+      {
+        type: 'React',
+        gate: gate.id,
+        by: given.user,
+        sign: given.sign,
+        emoji: given.emoji,
+        verdict,
+        operator: deps.operators.includes(given.user),
+        via,
+      },
+      delivery === undefined ? {} : { delivery },
+    );
+  }
+
+  async function gateAt(run: number, id: number): Promise<Gate | undefined> {
+    const state = opened((await runs.load(run)).state);
+    return state === undefined ? undefined : gateById(state, id);
+  }
+
+  async function reconcile(run: number): Promise<void> {
+    const state = opened((await runs.load(run)).state);
+    const gate = state === undefined ? undefined : openGate(state);
+    if (gate === undefined || gate.status !== 'open') return;
+    const given = await read(gateMessageKey(run, gate.id));
+    if (given === null) return;
+    for (const { by } of gate.approvals) {
+      if (given.some((g) => g.user === by && g.sign === 'approve')) continue;
+      await runs.execute(run, { type: 'Unreact', gate: gate.id, by, sign: 'approve', via: 'reconciled' });
+    }
+    // What ends the request first, then what it asks for.
+    for (const sign of ['stop', 'refuse', 'approve'] as const) {
+      for (const each of given.filter((g) => g.sign === sign)) {
+        if (sign === 'approve' && gate.approvals.some((a) => a.by === each.user)) continue;
+        await react(run, gate, each, 'reconciled');
+        if ((await gateAt(run, gate.id))?.status !== 'open') return;
+      }
+    }
+  }
+
+  let reconciling: Promise<void> | null = null;
+
+  return {
+    async handle({ user, channel, ts, emoji, added }, delivery) {
+      const sign = signOf(emoji);
+      if (sign === null || user === deps.botUserId()) return;
+      const place = await gateOf(channel, ts);
+      if (place === null) return;
+      const gate = await gateAt(place.run, place.gate);
+      if (gate === undefined) return;
+      if (added) {
+        await react(place.run, gate, { user, emoji, sign }, 'reaction', delivery);
+        return;
+      }
+      // Another emoji of the same person may say the same; when Slack cannot be asked, the approval goes.
+      const left = await read(gateMessageKey(place.run, place.gate));
+      if (left?.some((g) => g.user === user && g.sign === sign)) return;
+      await runs.execute(
+        place.run,
+        { type: 'Unreact', gate: gate.id, by: user, sign, via: 'reaction' },
+        { delivery },
+      );
+    },
+
+    reconcileGates() {
+      reconciling ??= (async () => {
+        try {
+          for (const run of await openRuns()) await reconcile(run);
+        } catch (error) {
+          log.warn({ error: messageOf(error) }, 'open requests could not be compared with Slack');
+        } finally {
+          reconciling = null;
+        }
+      })();
+      return reconciling;
+    },
+  };
+}

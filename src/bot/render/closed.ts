@@ -1,0 +1,70 @@
+import { describeCover } from '../../runbook/decide/words.js';
+import type { EventOf } from '../../runbook/events.js';
+import { blockProgress, type GateStatus, type OpenedRun } from '../../runbook/state.js';
+import { standing } from './card.js';
+import { line, person } from './escape.js';
+import { fitLines } from './limits.js';
+import { context, header, message, type Rendered, section } from './message.js';
+import { type ChainHead, chainWords } from './notes.js';
+import { listedBlocks, runTitle, tally, whatNow } from './now.js';
+import { duration, people, targetLine, targetWords } from './words.js';
+
+/** The end of a run: its outcome, who did what, how long it took, where each target is. */
+export function renderClosed(state: OpenedRun, event: EventOf<'RunClosed'>, head: ChainHead): Rendered {
+  const { word, emoji } = standing(state);
+  const took = state.closed === null ? '' : ` It took ${duration(state.closed.at - state.openedAt)}.`;
+  const who =
+    event.by === 'm10bot'
+      ? `Driven by ${person(state.requester)}.`
+      : `Closed by ${person(event.by)}${event.reason === '' ? '' : `: ${line(event.reason)}`}.`;
+  const targets = event.targets.map((t) => `• ${targetLine(t)}`);
+  const at = event.targets.map(targetWords).join('; ');
+  return message(
+    `${emoji} Run ${state.run} is closed: ${word}. ${who} ${at}`,
+    [
+      header(`${emoji} Run ${state.run} is closed: ${word}`),
+      section(`${line(runTitle(state))}. ${who}${took}`),
+      section(
+        `*Where the targets are*\n${fitLines(targets, 1_500, 'targets') || 'No target was looked at.'}`,
+      ),
+      section(`*What was done*\n${fitLines(done(state), 2_600, 'phases') || 'Nothing was started.'}`),
+      ...approvals(state),
+    ],
+    [section(whatNow(state)), context(chainWords(head))],
+  );
+}
+
+function done(state: OpenedRun): string[] {
+  return listedBlocks(state).flatMap((each) => {
+    const at = blockProgress(state, each.ref);
+    if (at.status === 'pending') return [`• ${line(each.block.title)}: not started`];
+    const took =
+      at.startedAt !== null && at.finishedAt !== null
+        ? ` in ${duration(at.finishedAt - at.startedAt)}`
+        : ', not finished';
+    return [`• ${line(each.block.title)}: ${tally(state, each)}${took}`];
+  });
+}
+
+const endings: Readonly<Record<Exclude<GateStatus, 'spent'>, string>> = {
+  preparing: 'never asked',
+  'not-prepared': 'could not be asked',
+  open: 'not answered',
+  refused: 'was refused',
+  expired: 'expired',
+  voided: 'became void',
+  cancelled: 'was withdrawn',
+};
+
+function approvals(state: OpenedRun) {
+  const lines = state.gates
+    .filter((gate) => gate.status !== 'not-prepared')
+    .map((gate) => {
+      const how =
+        gate.status === 'spent'
+          ? `approved by ${people(gate.approvals.map((a) => a.by))}`
+          : endings[gate.status];
+      return `• ${line(describeCover(state.runbook, gate.cover))}: asked for by ${person(gate.requestedBy)}, ${how}`;
+    });
+  return lines.length === 0 ? [] : [section(`*Requests*\n${fitLines(lines, 2_600, 'requests')}`)];
+}

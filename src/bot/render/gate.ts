@@ -1,0 +1,242 @@
+import { describeCover } from '../../runbook/decide/words.js';
+import type { Finding, Plan, PlannedSql } from '../../runbook/events.js';
+import { shortDigest } from '../../runbook/fingerprint.js';
+import type { Gate, OpenedRun } from '../../runbook/state.js';
+import { code, line, person, plain } from './escape.js';
+import { CUT_FILE, cutText, fitLines } from './limits.js';
+import { type Block, context, header, message, preformatted, type Rendered, section } from './message.js';
+import { moment, people, plural, utc } from './words.js';
+
+/** What is known about a gate's end beyond its state. */
+export interface GateEnd {
+  /** What differed, when it was voided. */
+  readonly diff?: readonly string[];
+  /** Why it was withdrawn. */
+  readonly why?: string;
+}
+
+/** The message that asks for approval, and that later says what became of the request. */
+export function renderGate(state: OpenedRun, gate: Gate, end: GateEnd = {}): Rendered {
+  const about = describeCover(state.runbook, gate.cover);
+  const body = gate.plan === null ? [] : planBlocks(gate.plan, gate.cover.kind === 'block');
+  const small = context(
+    `Fingerprint ${code(shortDigest(gate.fingerprint?.digest ?? ''))}: an approval covers exactly this; if anything in it changes, the request is void`,
+    `Run ${state.run}, request ${gate.id}${gate.from.length === 0 ? '' : `, approvers from ${gate.from.map(line).join(', ')}`}`,
+  );
+  if (gate.status === 'open' || gate.status === 'preparing') {
+    const asks = `${person(gate.requestedBy)} asks to ${asked(gate, about)} in run ${state.run}.${because(gate)}`;
+    return message(
+      `Approval needed: ${line(about)}, run ${state.run}. ${missing(gate)} Until ${gate.expiresAt === null ? 'withdrawn' : utc(gate.expiresAt)}. React to this message: ✅ approves, ❌ refuses, 🛑 stops the run.`,
+      [header(`🟡 Approval needed: ${about}`), section(`${asks}\n${change(gate.plan)}`), ...body],
+      [section(howToAnswer(gate)), small],
+    );
+  }
+  const { title, emoji, told } = ending(gate, end);
+  return message(
+    `${emoji} ${title}: ${line(about)}, run ${state.run}. ${told}`,
+    [
+      header(`${emoji} ${title}: ${about}`),
+      section(
+        `${told}\nAsked for by ${person(gate.requestedBy)} on ${moment(gate.requestedAt)}.${because(gate)}`,
+      ),
+      ...body,
+    ],
+    [small],
+  );
+}
+
+function asked(gate: Gate, about: string): string {
+  return gate.cover.kind === 'skip' ? `*${line(about)}*` : `start *${line(about)}*`;
+}
+
+function because({ cover }: Gate): string {
+  if (cover.reason === '') return '';
+  if (cover.kind === 'block' && (cover.reason === 'retry' || cover.reason === 'resume')) {
+    return ` It is a ${cover.reason}: the approval given before was spent.`;
+  }
+  return ` Reason given: ${line(cover.reason)}`;
+}
+
+function change(plan: Plan | null): string {
+  if (plan === null) return '';
+  const moves = plan.sql.map(
+    (sql) => `*${line(sql.target)}* goes from ${code(sql.from)} to ${code(sql.to)}${via(sql)}.`,
+  );
+  const touched = new Set(plan.steps.filter((s) => s.changes).map((s) => s.target));
+  const changing = plan.steps.filter((s) => s.changes).length;
+  const counted =
+    changing === 0
+      ? 'It changes nothing on any target.'
+      : `${plural(changing, 'step')} of ${plan.steps.length} can change ${[...touched].map((t) => `*${line(t)}*`).join(' and ')}.`;
+  const now = plan.targets.map(
+    (t) =>
+      `*${line(t.target)}*, database ${line(t.database)}, is at ${t.revision === null ? 'no revision' : code(t.revision)} now.`,
+  );
+  return fitLines([counted, ...moves, ...now], 2_000, 'lines');
+}
+
+function via({ revisions }: PlannedSql): string {
+  return revisions.length > 1 ? `, by ${revisions.length} revisions: ${revisions.map(line).join(', ')}` : '';
+}
+
+function missing(gate: Gate): string {
+  const count = Math.max(0, gate.needs - gate.approvals.length);
+  if (count === 0)
+    return `Approved by ${people(gate.approvals.map((a) => a.by))}; it starts after a last look.`;
+  const given = gate.approvals.length === 0 ? '' : ` Given by ${people(gate.approvals.map((a) => a.by))}.`;
+  return `${plural(count, 'approval')} of ${gate.needs} missing.${given}`;
+}
+
+function howToAnswer(gate: Gate): string {
+  const may = gate.eligible.filter((id) => id !== gate.requestedBy);
+  const who =
+    may.length === 0
+      ? 'Nobody who may approve was found; an operator can check the approver lists.'
+      : `May approve: ${people(may)} (not ${person(gate.requestedBy)}, who asked).`;
+  const until = gate.expiresAt === null ? '' : ` Until ${moment(gate.expiresAt)}.`;
+  return [
+    `*${missing(gate)}*${until}`,
+    who,
+    'React to this message: ✅ approves, ❌ refuses, 🛑 stops the run. A ✅ taken back before the start counts no more.',
+  ].join('\n');
+}
+
+function ending(gate: Gate, end: GateEnd): { title: string; emoji: string; told: string } {
+  const by = person(gate.closedBy);
+  const approvers = people(gate.approvals.map((a) => a.by));
+  switch (gate.status) {
+    case 'spent':
+      return {
+        title: 'Approved',
+        emoji: '✅',
+        told: `Approved by ${approvers}. ${gate.cover.kind === 'skip' ? 'The step is left out.' : 'It has been started.'}`,
+      };
+    case 'refused':
+      return {
+        title: 'Refused',
+        emoji: '❌',
+        told: `${by} refused. Nothing was started; an operator may ask again.`,
+      };
+    case 'expired':
+      return {
+        title: 'Expired',
+        emoji: '⌛',
+        told: 'Not enough approvals came in time. Nothing was started; an operator may ask again.',
+      };
+    case 'voided':
+      return { title: 'Void', emoji: '⚠️', told: voided(end.diff ?? []) };
+    case 'cancelled':
+      return {
+        title: 'Withdrawn',
+        emoji: '⚪',
+        told: `Withdrawn by ${by}${end.why === undefined ? '' : `: ${line(end.why)}`}. Nothing was started.`,
+      };
+    case 'open':
+    case 'preparing':
+    case 'not-prepared':
+      return { title: 'Not asked', emoji: '⚪', told: 'The request could not be prepared.' };
+  }
+}
+
+function voided(diff: readonly string[]): string {
+  const changed = fitLines(
+    diff.map((each) => `• ${line(each)}`),
+    1_800,
+    'differences',
+  );
+  return `What was to be approved has changed, so the approvals do not count. Nothing was started.${changed === '' ? '' : `\n${changed}`}\nLook at what changed; an operator may then ask again.`;
+}
+
+const ranks: Readonly<Record<Finding['rank'], string>> = {
+  'data-loss': 'may lose data',
+  blocking: 'may block other sessions',
+  advice: 'advice',
+};
+const rankOrder: readonly Finding['rank'][] = ['data-loss', 'blocking', 'advice'];
+
+/** What a plan shows to whoever approves or asks: warnings, findings, steps, commands. */
+export function planBlocks(plan: Plan, withCommands: boolean): Block[] {
+  const blocks: Block[] = [];
+  if (plan.warnings.length > 0) {
+    const lines = plan.warnings.map((warning) => `• ${line(warning)}`);
+    blocks.push(section(`*Know this first*\n${fitLines(lines, 2_400, 'warnings')}`));
+  }
+  const findings = together(plan);
+  if (findings.length > 0) {
+    const lines = findings.map(
+      ({ finding: f, target, at }) =>
+        `• *${ranks[f.rank]}*: ${line(f.message)} (${line(f.rule)}, ${line(target)}${at.length === 0 ? '' : `, line ${at.join(', ')}`})`,
+    );
+    blocks.push(section(`*What the linter says about the SQL*\n${fitLines(lines, 2_400, 'findings')}`));
+  } else if (plan.sql.length > 0) {
+    blocks.push(section('The linter found nothing to say about the SQL.'));
+  }
+  if (plan.steps.length > 0) {
+    const lines = plan.steps.map(
+      (step, index) =>
+        `${index + 1}. *${line(step.title)}* · ${step.changes ? `changes *${line(step.target)}*` : `reads ${line(step.target)}`}\n      ${plain(step.words).replace(/\s+/g, ' ')}`,
+    );
+    blocks.push(section(`*Steps*\n${fitLines(lines, 2_600, 'steps, all in the file')}`));
+  }
+  const commands = commandsText(plan);
+  if (withCommands && commands !== '') {
+    blocks.push(section('*Exact commands*'), preformatted(cutText(commands, COMMANDS_SHOWN, CUT_FILE)));
+  }
+  return blocks;
+}
+
+/** One entry for what the linter says in several places, most dangerous first. */
+function together(plan: Plan): { finding: Finding; target: string; at: number[] }[] {
+  const found = new Map<string, { finding: Finding; target: string; at: number[] }>();
+  for (const { findings, target } of plan.sql) {
+    for (const finding of findings) {
+      const key = `${target} ${finding.rank} ${finding.rule} ${finding.message}`;
+      const entry = found.get(key) ?? { finding, target, at: [] };
+      if (finding.line !== null) entry.at.push(finding.line);
+      found.set(key, entry);
+    }
+  }
+  return [...found.values()].sort(
+    (a, b) => rankOrder.indexOf(a.finding.rank) - rankOrder.indexOf(b.finding.rank),
+  );
+}
+
+const COMMANDS_SHOWN = 3_000;
+
+function commandsText(plan: Plan): string {
+  return plan.steps
+    .filter((step) => step.commands.length > 0)
+    .map((step) => `# ${step.id} on ${step.target}\n${step.commands.join('\n')}`)
+    .join('\n');
+}
+
+/** A file that goes with a message. */
+export interface AttachedFile {
+  /** Unique to what it shows, so that it can be recognised in the thread. */
+  readonly filename: string;
+  readonly title: string;
+  readonly content: string;
+}
+
+/** The SQL of a plan, and its commands where the message cuts them, as files. */
+export function planFiles(plan: Plan, prefix: string): AttachedFile[] {
+  const files = plan.sql
+    .filter((sql) => sql.sql.trim() !== '')
+    .map((sql, index) => ({
+      filename: `${prefix}-${fileWord(sql.target)}-${index + 1}.sql`,
+      title: `SQL that ${sql.step} sends to ${sql.target}: ${sql.from} to ${sql.to}`,
+      content: `-- ${sql.target}: ${sql.from} -> ${sql.to}\n-- sha256 ${sql.sha256}\n${sql.sql}`,
+    }));
+  const commands = commandsText(plan);
+  if (commands.length <= COMMANDS_SHOWN && plan.steps.length <= 20) return files;
+  const steps = plan.steps.map((s, i) => `# ${i + 1}. ${s.words} (${s.target})\n${s.commands.join('\n')}`);
+  return [
+    ...files,
+    { filename: `${prefix}-commands.txt`, title: 'All steps and commands', content: steps.join('\n\n') },
+  ];
+}
+
+/** The part of a file's name that comes from a name. */
+export function fileWord(text: string): string {
+  return text.replace(/[^a-zA-Z0-9._-]+/g, '-').slice(0, 80);
+}

@@ -1,0 +1,125 @@
+import { describeBlock, describeCover } from '../../runbook/decide/words.js';
+import type { EventOf, Purpose } from '../../runbook/events.js';
+import { blockProgress, type Gate, type OpenedRun } from '../../runbook/state.js';
+import { code, line, person, prose } from './escape.js';
+import { stepTitle } from './step.js';
+import { duration, plural } from './words.js';
+
+/** Lines for threads: what happened, in one or two sentences. Each is mrkdwn. */
+
+export function runOpenedLine(state: OpenedRun): string {
+  return `${person(state.requester)} opened run ${state.run} of ${code(state.runbook.runbook)} (${purpose(state.purpose)}). Runbook digest ${code(state.digest.slice(0, 12))}. Results follow here.`;
+}
+
+function purpose(of: Purpose): string {
+  switch (of.kind) {
+    case 'runbook':
+      return 'the whole runbook';
+    case 'operation':
+      return `the operation ${line(of.id)} alone`;
+    case 'rollback':
+      return 'the rollback alone';
+  }
+}
+
+export function approvalGivenLine(state: OpenedRun, event: EventOf<'ApprovalGiven'>): string {
+  const gate = state.gates.find((g) => g.id === event.gate);
+  const left = Math.max(0, (gate?.needs ?? 1) - (gate?.approvals.length ?? 0));
+  const next =
+    left === 0 ? 'That is enough: it starts after a last look.' : `${plural(left, 'approval')} missing.`;
+  return `${person(event.by)} approved (:${line(event.emoji)}:). ${next}`;
+}
+
+export function approvalWithdrawnLine(state: OpenedRun, event: EventOf<'ApprovalWithdrawn'>): string {
+  const gate = state.gates.find((g) => g.id === event.gate);
+  const left = Math.max(0, (gate?.needs ?? 1) - (gate?.approvals.length ?? 0));
+  return `The approval by ${person(event.by)} does not count any more: ${line(event.why)}. ${plural(left, 'approval')} missing.`;
+}
+
+/** The person is mentioned, so that the answer reaches them. */
+export function reactionRejectedLine(event: EventOf<'ReactionRejected'>): string {
+  return `${person(event.by)}, your :${line(event.emoji)}: does not count: ${prose(event.why)}. It is on the record, and nothing has changed by it.`;
+}
+
+/** What the thread of a request hears at its end; the message above it has the details. */
+export function gateClosedLine(gate: Gate, about: string): string | null {
+  const what = line(about);
+  switch (gate.status) {
+    case 'refused':
+      return `${person(gate.closedBy)} refused: ${what}. Nothing was started. ${person(gate.requestedBy)}, you can ask again.`;
+    case 'expired':
+      return `The request has expired: ${what}. Nothing was started. ${person(gate.requestedBy)}, you can ask again.`;
+    case 'voided':
+      return `What was to be approved has changed, so the request is void: ${what}. Nothing was started. ${person(gate.requestedBy)}, look at what changed above; then you can ask again.`;
+    case 'open':
+    case 'preparing':
+    case 'not-prepared':
+    case 'spent':
+    case 'cancelled':
+      return null;
+  }
+}
+
+export function stepSkippedLine(state: OpenedRun, event: EventOf<'StepSkipped'>): string {
+  const gate = state.gates.find((g) => g.id === event.gate);
+  const by = gate === undefined ? '' : ` ${person(gate.requestedBy)} asked for it;`;
+  return `– *${line(stepTitle(state, event.block, event.step))}* skipped.${by} request ${event.gate} was approved. Reason: ${line(event.reason)}`;
+}
+
+export function stepRetriedLine(state: OpenedRun, event: EventOf<'StepRetried'>): string {
+  const title = line(stepTitle(state, event.block, event.step));
+  return event.by === 'm10bot'
+    ? `*${title}* had been interrupted before it did anything; it runs again under the same approval.`
+    : `${person(event.by)} asked to retry *${title}*.`;
+}
+
+/** Where the journal's hash chain stood: kept here, outside the database, it shows a journal cut later. */
+export interface ChainHead {
+  readonly position: number;
+  readonly hash: string;
+}
+
+export function chainWords(head: ChainHead): string {
+  return `Journal position ${head.position}, chain ${code(head.hash)}`;
+}
+
+export function blockStartedLine(state: OpenedRun, event: EventOf<'BlockStarted'>, head: ChainHead): string {
+  const from = event.from === null ? '' : `, from step ${code(event.from)}`;
+  return `▸ Started ${line(describeBlock(state.runbook, event.block))}${from}. ${chainWords(head)}.`;
+}
+
+export function blockFinishedWords(state: OpenedRun, event: EventOf<'BlockFinished'>): string {
+  const at = blockProgress(state, event.block);
+  const took =
+    at.startedAt !== null && at.finishedAt !== null ? `, in ${duration(at.finishedAt - at.startedAt)}` : '';
+  return `${line(describeBlock(state.runbook, event.block))} is done${took}.`;
+}
+
+/** What became of a prompt, in words for its last line. */
+export function promptAnswer(
+  state: OpenedRun,
+  event: EventOf<'StepRetried' | 'StepSkipped' | 'BlockStarted' | 'BlockFinished' | 'RunClosed'>,
+): string {
+  switch (event.type) {
+    case 'StepRetried':
+      return `retried, as ${person(event.by)} asked.`;
+    case 'StepSkipped':
+      return `skipped; request ${event.gate} was approved.`;
+    case 'BlockStarted': {
+      const gate = state.gates.findLast((g) => g.status === 'spent');
+      const by = gate === undefined ? '' : `, as ${person(gate.requestedBy)} asked`;
+      return event.block.kind === 'rollback'
+        ? `the rollback has started${by}.`
+        : `${line(describeBlock(state.runbook, event.block))} has started${by}.`;
+    }
+    case 'BlockFinished':
+      return `${line(describeBlock(state.runbook, event.block))} is done.`;
+    case 'RunClosed':
+      return `the run was closed by ${person(event.by)}.`;
+  }
+}
+
+export function coverWords(state: OpenedRun, gate: number): string {
+  const found = state.gates.find((g) => g.id === gate);
+  return found === undefined ? `request ${gate}` : line(describeCover(state.runbook, found.cover));
+}

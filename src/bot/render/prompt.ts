@@ -1,0 +1,165 @@
+import { describeBlock } from '../../runbook/decide/words.js';
+import { blockKey, findBlock } from '../../runbook/definition.js';
+import type { EventOf, Loss } from '../../runbook/events.js';
+import { hasChanged, type OpenedRun, stepKey } from '../../runbook/state.js';
+import { code, line, plain, prose } from './escape.js';
+import { CUT_FILE, fitLines, tailLines } from './limits.js';
+import {
+  actions,
+  type Block,
+  type Button,
+  button,
+  context,
+  header,
+  message,
+  preformatted,
+  type Rendered,
+  section,
+} from './message.js';
+import { offersRollback } from './now.js';
+import { type PromptAction, promptActions, writePromptValue } from './prompt-value.js';
+import { stepTitle } from './step.js';
+import { duration, sentence, targetLine, targetWords } from './words.js';
+
+export interface PromptView {
+  readonly state: OpenedRun;
+  readonly assessed: EventOf<'FailureAssessed'>;
+  /** The failure itself; absent when the journal holds none, which a prompt can live with. */
+  readonly failed: EventOf<'StepFinished'> | undefined;
+  /** What people chose; then the buttons are gone. */
+  readonly answer?: string;
+}
+
+/** The question that follows a failure: what happened, what is true now, what can be done. */
+export function renderPrompt(view: PromptView): Rendered {
+  const { state, assessed, failed, answer } = view;
+  const title = stepTitle(state, assessed.block, assessed.step);
+  const unknown = failed?.result === 'unknown';
+  const how = unknown ? 'has a result that nobody knows' : 'failed';
+  const emoji = answer === undefined ? '🔴' : '⚪';
+  const step = findBlock(state.runbook, assessed.block)?.steps.find((s) => s.id === assessed.step);
+  const advice = step?.['on-failure'];
+  const where = line(describeBlock(state.runbook, assessed.block));
+  const took = failed === undefined ? '' : ` after ${duration(failed.durationMs)}`;
+  const what = failed === undefined ? '' : `\n${line(sentence(failed.summary))}`;
+  const targets = assessed.targets.map(targetWords).join('; ');
+  const body: Block[] = [
+    header(`${emoji} Run ${state.run}: ${title} ${how}`),
+    section(`${code(assessed.step)} of ${where} ${how}${took}, attempt ${assessed.attempt}.${what}`),
+    ...(advice === undefined ? [] : [section(plain(advice))]),
+    ...outputBlocks(failed),
+    section(
+      `*State of the targets, read just now*\n${
+        fitLines(
+          assessed.targets.map((t) => `• ${targetLine(t)}`),
+          1_500,
+          'targets',
+        ) || 'No target could be looked at.'
+      }`,
+    ),
+    ...(hasChanged(state)
+      ? [
+          section(
+            `*What ${assessed.block.kind === 'rollback' ? 'the rest of the rollback' : 'a rollback'} would lose*\n${lossText(assessed.loss)}`,
+          ),
+        ]
+      : []),
+    ...(assessed.notes.length === 0
+      ? []
+      : [
+          section(
+            fitLines(
+              assessed.notes.map((note) => `• ${line(note)}`),
+              1_500,
+              'notes',
+            ),
+          ),
+        ]),
+  ];
+  if (answer !== undefined) {
+    return message(`Run ${state.run}: ${line(title)} ${how}. Answered: ${answer}`, body, [
+      section(`*Answered:* ${answer}`),
+    ]);
+  }
+  const text = `${emoji} Run ${state.run}: ${line(title)} ${how}. ${failed === undefined ? '' : line(sentence(failed.summary))} Now: ${targets || 'unknown'}. The run waits: retry, skip${offersRollback(state) ? ', roll back' : ''} or stop.`;
+  return message(text, body, [choices(view, title), context(...explained(state))]);
+}
+
+function outputBlocks(failed: PromptView['failed']): Block[] {
+  if (failed === undefined) return [];
+  if (failed.output.trim() === '') return [section('It wrote nothing.')];
+  const { text, cut } = tailLines(failed.output, 15, 1_500);
+  const file = cut || failed.outputFile !== null ? ` ${CUT_FILE.replace('… ', '')}` : '';
+  return [section(`*End of its output*${file}`), preformatted(text)];
+}
+
+function lossText(loss: readonly Loss[]): string {
+  if (loss.length === 0) return 'This runbook counts nothing that a rollback would lose.';
+  const lines = loss.map((each) => {
+    const note = each.note === '' ? '' : ` (${line(each.note)})`;
+    const count = each.count === null ? 'could not be counted' : each.count.toLocaleString('en-US');
+    return `• ${line(each.label)} on *${line(each.target)}*: ${count}${note}`;
+  });
+  return fitLines(lines, 1_500, 'things');
+}
+
+function explained(state: OpenedRun): string[] {
+  const rollback = offersRollback(state);
+  const lines = [
+    'Retry and skip ask for a new approval where something is changed or left out.',
+    prose(
+      `Anyone may stop; the others are for operators. The same by command: \`/m10 retry\`, \`/m10 skip STEP REASON\`, ${rollback ? '`/m10 rollback REASON`, ' : ''}\`/m10 stop\`.`,
+    ),
+  ];
+  return rollback ? [...lines, 'A rollback needs an approval of its own.'] : lines;
+}
+
+function choices({ state, assessed }: PromptView, title: string): Block {
+  const value = writePromptValue({
+    run: state.run,
+    block: blockKey(assessed.block),
+    step: assessed.step,
+    attempt: assessed.attempt,
+  });
+  const make = (
+    action: PromptAction,
+    label: string,
+    ask: { title: string; text: string; yes: string },
+    style?: 'primary' | 'danger',
+  ): Button =>
+    button({
+      action: promptActions[action],
+      label,
+      value,
+      ...(style === undefined ? {} : { style }),
+      confirm: { ...ask, no: 'Not now' },
+    });
+  const retry = make('retry', 'Retry', {
+    title: 'Retry this step?',
+    text: `${title} runs again in run ${state.run}. If it changes something, a second person approves first.`,
+    yes: 'Retry',
+  });
+  const skip = make('skip', 'Skip', {
+    title: 'Skip this step?',
+    text: `The run goes on without ${title}. You are asked for a reason, and a second person must approve.`,
+    yes: 'Ask to skip',
+  });
+  const rollback = make(
+    'rollback',
+    'Roll back',
+    {
+      title: 'Ask for the rollback?',
+      text: `A request for approval of the rollback of run ${state.run} is posted. Nothing is undone before a second person approves.`,
+      yes: 'Ask to roll back',
+    },
+    'danger',
+  );
+  const stop = make('stop', 'Stop', {
+    title: 'Stop the run?',
+    text: `Run ${state.run} starts no further step until an operator resumes it. What is done stays done.`,
+    yes: 'Stop the run',
+  });
+  const id = `prompt:${state.run}:${stepKey(assessed.block, assessed.step)}:${assessed.attempt}`;
+  const elements = offersRollback(state) ? [retry, skip, rollback, stop] : [retry, skip, stop];
+  return actions(id.slice(0, 255), elements);
+}

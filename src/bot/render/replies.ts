@@ -1,0 +1,122 @@
+import type { AuditEntry, Reply, Usage } from '../../commands/reply.js';
+import type { OpenedRun } from '../../runbook/state.js';
+import { renderCard, standing } from './card.js';
+import { code, line, person, prose } from './escape.js';
+import { cutMrkdwn, fitLines, LIMITS } from './limits.js';
+import { context, header, message, type Rendered, section } from './message.js';
+import { type ChainHead, chainWords } from './notes.js';
+import { openedBy, runTitle } from './now.js';
+import { renderRefusal } from './refused.js';
+import { duration, moment } from './words.js';
+
+/** The answer to a command, as a message. */
+export function renderReply(reply: Reply): Rendered {
+  switch (reply.kind) {
+    case 'done':
+      return message(prose(reply.text), [section(prose(reply.text))]);
+    case 'refused':
+      return renderRefusal(reply);
+    case 'help':
+      return renderHelp(reply.usages);
+    case 'status':
+      return renderStatus(reply.run, { now: reply.now, last: reply.last });
+    case 'audit':
+      return renderAudit(reply.run, reply.entries, { head: reply.head, chain: reply.chain });
+  }
+}
+
+/** Where the open run stands; without one, what the last one came to. */
+export function renderStatus(
+  run: OpenedRun | null,
+  at: { readonly now: number; readonly head?: ChainHead; readonly last?: OpenedRun | null },
+): Rendered {
+  if (run === null) return noRun(at.last ?? null, at.now);
+  const card = renderCard(run);
+  const small = [
+    `Open for ${duration(at.now - run.openedAt)}`,
+    ...(at.head === undefined ? [] : [chainWords(at.head)]),
+  ];
+  return { text: card.text, blocks: [...card.blocks, context(...small)] };
+}
+
+function noRun(last: OpenedRun | null, now: number): Rendered {
+  const open = `No run is open. An operator opens one with ${code('/m10 preflight')}.`;
+  if (last === null) return message(open, [section(open)]);
+  const closed = last.closed === null ? '' : `, closed ${duration(now - last.closed.at)} ago`;
+  const was = `The last one was run ${last.run} (${line(runTitle(last))}): ${standing(last).word.toLowerCase()}${closed}.`;
+  const audit = `${code(`/m10 audit ${last.run}`)} shows what happened in it.`;
+  return message(`${open} ${was}`, [section(`${open}\n${was} ${audit}`)]);
+}
+
+export function renderHelp(usages: readonly Usage[]): Rendered {
+  const lines = usages.map((each) => `${code(each.usage)} · ${prose(each.what)} _${line(each.who)}_`);
+  const answer =
+    'On a request for approval: ✅ approves, ❌ refuses, 🛑 stops the run. Who asks cannot approve.';
+  const stop = `Anyone may look, and anyone may stop a run with ${code('/m10 stop')}.`;
+  return message(`Commands: ${usages.map((u) => code(u.usage)).join(', ')}. ${stop}`, [
+    header('Commands'),
+    ...chunks(lines).map((text) => section(text)),
+    section(`${answer}\n${stop}`),
+  ]);
+}
+
+/** The audit trail of a run, newest last; what does not fit is left to the export. */
+export function renderAudit(
+  run: OpenedRun,
+  entries: readonly AuditEntry[],
+  proof?: { readonly head: ChainHead; readonly chain: string },
+): Rendered {
+  const lines = entries.map((e) => `${moment(e.at)} · ${person(e.by)} ${prose(cutMrkdwn(e.words, 400))}`);
+  const shown = newest(lines);
+  const left = lines.length - shown.length;
+  const title = `Audit of run ${run.run}`;
+  const note =
+    left === 0
+      ? []
+      : [
+          section(
+            `_The first ${left} of ${lines.length} entries are left out here; ${code('m10bot audit export')} has them all._`,
+          ),
+        ];
+  const chain = proof === undefined ? [] : [context(prose(proof.chain), chainWords(proof.head))];
+  return message(
+    `${title}: ${entries.length} entries. ${openedBy(run)}. ${proof === undefined ? '' : prose(proof.chain)}`,
+    [
+      header(title),
+      section(`${line(runTitle(run))}: ${standing(run).word.toLowerCase()}. ${openedBy(run)}.`),
+      ...note,
+      ...chunks(shown).map((text) => section(text)),
+    ],
+    chain,
+  );
+}
+
+/** The last lines that fit into one message. */
+function newest(lines: readonly string[]): string[] {
+  let room = LIMITS.characters - 2_000;
+  const kept: string[] = [];
+  for (const each of [...lines].reverse()) {
+    room -= each.length + 1;
+    if (room < 0) break;
+    kept.unshift(each);
+  }
+  return kept;
+}
+
+/** Lines in paragraphs of a section's size. */
+function chunks(lines: readonly string[]): string[] {
+  const out: string[] = [];
+  let current: string[] = [];
+  let length = 0;
+  for (const each of lines) {
+    const one = fitLines([each], LIMITS.section - 100);
+    if (length + one.length + 1 > LIMITS.section - 100) {
+      out.push(current.join('\n'));
+      current = [];
+      length = 0;
+    }
+    current.push(one);
+    length += one.length + 1;
+  }
+  return current.length === 0 ? out : [...out, current.join('\n')];
+}

@@ -1,0 +1,45 @@
+import { decodeRunEvent } from '../runbook/events.js';
+import { refuse } from '../runbook/refusal.js';
+import type { OpenedRun } from '../runbook/state.js';
+import { opened, runStream } from '../store/runs.js';
+import type { CommandContext } from './context.js';
+import type { AuditEntry, Reply } from './reply.js';
+import { decline } from './settle.js';
+
+/** Tells what happened in a run, and whether the record is whole from its first event to now. */
+export async function audit(context: CommandContext, wanted: number | null): Promise<Reply> {
+  const { run: open, last } = await context.board.now();
+  const run = wanted === null ? (open ?? last) : await known(context, wanted);
+  if (run === null) {
+    return decline(
+      context,
+      '/m10 audit',
+      wanted === null
+        ? refuse('no_run', 'There has been no run yet.', 'Open one with `/m10 preflight`.')
+        : refuse('unknown_run', `There is no run ${wanted}.`, '`/m10 audit` shows the newest one.'),
+      open,
+    );
+  }
+  const stored = await context.journal.read(runStream(run.run));
+  const first = stored[0];
+  const verdict = await context.journal.verify({ from: first?.position ?? 1 });
+  const entries = stored.map(({ type, data, at, actor }): AuditEntry => {
+    const event = decodeRunEvent(type, data);
+    return { at: Date.parse(at), by: actor, words: context.describe(event, run) };
+  });
+  const end = stored.at(-1);
+  return {
+    kind: 'audit',
+    run,
+    entries,
+    head: verdict.ok ? verdict.head : { position: end?.position ?? 0, hash: end?.hash ?? '' },
+    chain: verdict.ok
+      ? `The hash chain is whole from this run's first event to now: ${verdict.checked} events checked.`
+      : `The hash chain is broken at position ${verdict.broken}: ${verdict.reason}. Run \`m10bot audit verify\` and look at who can write to the bot's database.`,
+  };
+}
+
+async function known(context: CommandContext, run: number): Promise<OpenedRun | null> {
+  const { state } = await context.runs.load(run);
+  return opened(state) ?? null;
+}

@@ -1,0 +1,48 @@
+import type { Runbook } from '../runbook/definition.js';
+import type { Plan, RunEvent, TargetState, Via } from '../runbook/events.js';
+import type { OpenedRun } from '../runbook/state.js';
+import type { Journal } from '../store/journal.js';
+import type { Runs } from '../store/runs.js';
+import type { Board } from './board.js';
+
+/** What commands need of the rest of the bot. */
+export interface CommandDeps {
+  /** Id of the incident channel: the only one where commands count. */
+  readonly incidentChannel: string;
+  readonly operators: readonly string[];
+  /** Names of the configured targets. */
+  readonly targets: readonly string[];
+  readonly runs: Runs;
+  readonly journal: Pick<Journal, 'read' | 'verify'>;
+  readonly board: Board;
+  nextRunNumber(): Promise<number>;
+  /** Reads the runbook file anew, with its digest. */
+  loadRunbook(): Promise<{ readonly runbook: Runbook; readonly digest: string }>;
+  /** Names of the step kinds that change a target. */
+  readonly changing: readonly string[];
+  /** What every step of a runbook would do now. */
+  planOf(runbook: Runbook): Promise<Plan>;
+  /** What the targets look like, read now. */
+  targetStates(): Promise<readonly TargetState[]>;
+  /** An event in words, for the audit. */
+  describe(event: RunEvent, run: OpenedRun): string;
+}
+
+/** Who asks, and how. */
+export interface Caller {
+  readonly user: string;
+  readonly channel: string;
+  readonly via: Via;
+  /** The key of the delivery that carries the request; see `ExecuteOptions.delivery`. */
+  readonly delivery?: string;
+}
+
+export interface CommandContext extends CommandDeps, Caller {
+  /** Whether the person is a listed operator. */
+  readonly operator: boolean;
+}
+
+/** Joins what is the same for every command with who asks this time. */
+export function contextFor(deps: CommandDeps, caller: Caller): CommandContext {
+  return { ...deps, ...caller, operator: deps.operators.includes(caller.user) };
+}

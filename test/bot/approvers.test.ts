@@ -1,0 +1,154 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { judgeKind, SlackUser } from '../../src/bot/eligibility.js';
+import type { People } from '../../src/runbook/people.js';
+import { CHANNELS, createScene, GROUPS, poll, type Scene, USERS } from './support.js';
+
+let scene: Scene;
+beforeAll(async () => {
+  scene = await createScene('approvers');
+});
+afterAll(() => scene.close());
+
+let people: People;
+beforeEach(async () => {
+  const access = scene.accessFor();
+  access.identity.start();
+  await poll(async () => access.identity.current() ?? undefined);
+  people = access.people;
+});
+
+describe('verdict', () => {
+  it.each([
+    [USERS.bob, [], 'eligible'],
+    [USERS.bob, ['team'], 'eligible'],
+    [USERS.carol, ['dba'], 'eligible'],
+    [USERS.carol, [], 'eligible'],
+    [USERS.bob, ['dba'], 'not_listed'],
+    [USERS.bob, ['team', 'dba'], 'not_listed'],
+    [USERS.dave, [], 'not_listed'],
+    [USERS.gina, [], 'guest'],
+    [USERS.gus, [], 'guest'],
+    [USERS.stan, [], 'stranger'],
+    [USERS.rob, [], 'bot'],
+    [USERS.bot, [], 'bot'],
+    [USERS.slackbot, [], 'bot'],
+    [USERS.dora, [], 'deactivated'],
+    ['U0NOBODY01', [], 'lookup_failed'],
+    [USERS.bob, ['no-such-list'], 'lookup_failed'],
+  ])('of %s for %j is %s', async (user, lists, expected) => {
+    const verdict = await people.verdict(user, lists);
+    expect(verdict.kind === 'eligible' ? 'eligible' : verdict.code).toBe(expected);
+  });
+
+  it('is no while a look-up fails, and is never remembered', async () => {
+    for (const method of ['users.info', 'conversations.info', 'usergroups.users.list']) {
+      expect(await people.verdict(USERS.carol, ['dba'])).toEqual({ kind: 'eligible' });
+      for (const failure of ['ratelimited', 'internal_error', 'drop', 'http_500']) {
+        await scene.people.failNext({ method, failure, count: 2 });
+        const verdict = await people.verdict(USERS.carol, ['dba']);
+        expect(verdict, `${method} ${failure}`).toMatchObject({ kind: 'ineligible', code: 'lookup_failed' });
+        // What a retry did not use up.
+        await poll(async () =>
+          (await people.verdict(USERS.carol, ['dba'])).kind === 'eligible' ? true : undefined,
+        );
+      }
+    }
+  });
+
+  it('is no for everyone in a channel that is shared with another company', async () => {
+    await scene.people.setChannel({ channel: CHANNELS.incident, isExtShared: true });
+    expect(await people.verdict(USERS.bob, [])).toMatchObject({ code: 'shared_channel' });
+    await scene.people.setChannel({ channel: CHANNELS.incident, isExtShared: false });
+    expect(await people.verdict(USERS.bob, [])).toEqual({ kind: 'eligible' });
+  });
+
+  it('counts listed people alone on a plan without user groups, and says so', async () => {
+    await scene.people.setPlan({ paid: false });
+    expect(await people.verdict(USERS.bob, [])).toEqual({ kind: 'eligible' });
+    expect(await people.verdict(USERS.carol, [])).toMatchObject({
+      code: 'not_listed',
+      why: expect.stringContaining('no user groups'),
+    });
+    const roster = await people.roster([]);
+    expect(roster.problems).toEqual([expect.stringContaining(GROUPS.dba)]);
+    await scene.people.setPlan({ paid: true });
+  });
+
+  it('follows a person who is made a guest', async () => {
+    await scene.people.setUser({ user: USERS.bob, isRestricted: true });
+    expect(await people.verdict(USERS.bob, [])).toMatchObject({ code: 'guest' });
+    await scene.people.setUser({ user: USERS.bob, isRestricted: false });
+    expect(await people.verdict(USERS.bob, [])).toEqual({ kind: 'eligible' });
+  });
+});
+
+describe('roster', () => {
+  it('lists who can approve, and who stands on a list without counting', async () => {
+    const roster = await people.roster([]);
+    expect([...roster.eligible].sort()).toEqual([USERS.alice, USERS.bob, USERS.carol].sort());
+    expect(roster.ineligible.map((i) => i.user).sort()).toEqual(
+      [USERS.gina, USERS.rob, USERS.dora, USERS.stan].sort(),
+    );
+    expect(roster.problems).toEqual([]);
+  });
+
+  it('names a list that does not exist', async () => {
+    expect((await people.roster(['nobody'])).problems).toEqual([expect.stringContaining('nobody')]);
+  });
+});
+
+describe('signs', () => {
+  it('are null for a message that is not known or cannot be read', async () => {
+    expect(await people.signs('run:1:gate:1')).toBeNull();
+    const ts = await scene.postRequest(1, 2);
+    expect(await people.signs('run:1:gate:2')).toEqual({ approve: [], refuse: [], stop: [] });
+    for (const [user, emoji] of [
+      [USERS.bob, '+1'],
+      [USERS.bob, 'white_check_mark'],
+      [USERS.carol, 'heavy_check_mark'],
+      [USERS.dave, 'x'],
+      [USERS.gina, 'octagonal_sign'],
+      [USERS.gina, 'tada'],
+    ] as const) {
+      await scene.people.react({ user, channel: CHANNELS.incident, ts, emoji });
+    }
+    const signs = await people.signs('run:1:gate:2');
+    expect(signs?.approve.length).toBe(2);
+    expect(signs).toEqual({
+      approve: expect.arrayContaining([USERS.bob, USERS.carol]),
+      refuse: [USERS.dave],
+      stop: [USERS.gina],
+    });
+    await scene.people.outage({ mode: '503' });
+    expect(await people.signs('run:1:gate:2')).toBeNull();
+    await scene.people.outage({ mode: 'off' });
+  });
+});
+
+describe('judgeKind', () => {
+  const user = (changes: object) =>
+    SlackUser.parse({
+      id: 'U1',
+      team_id: 'T2',
+      is_bot: false,
+      is_restricted: false,
+      is_ultra_restricted: false,
+      ...changes,
+    });
+  const identity = { userId: 'UB', botId: 'BB', teamId: 'T1', enterpriseId: 'E1' };
+
+  it('takes people of our enterprise from its other workspaces, and of nobody else’s', () => {
+    const ours = user({ enterprise_user: { enterprise_id: 'E1' } });
+    expect(judgeKind(ours, 'T1', identity)).toEqual({ kind: 'eligible' });
+    expect(judgeKind(ours, 'T1', { ...identity, enterpriseId: null })).toMatchObject({
+      code: 'other_workspace',
+    });
+    expect(judgeKind(ours, 'T1', null)).toMatchObject({ code: 'other_workspace' });
+    const theirs = user({ enterprise_user: { enterprise_id: 'E2' } });
+    expect(judgeKind(theirs, 'T1', identity)).toMatchObject({ code: 'other_workspace' });
+  });
+
+  it('does not guess at what a record leaves out', () => {
+    expect(SlackUser.safeParse({ id: 'U1', team_id: 'T1', is_bot: false }).success).toBe(false);
+  });
+});
