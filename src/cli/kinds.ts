@@ -1,0 +1,27 @@
+import { createActions } from '../actions/index.js';
+import type { StepDeps } from '../checks/deps.js';
+import { createChecks } from '../checks/index.js';
+import { createProcesses } from '../clients/process.js';
+import type { TargetConfig } from '../config.js';
+import type { StepKind } from '../runbook/step-kind.js';
+
+const offline = 'there is no connection to Slack here';
+
+/**
+ * Every step kind, for reading runbooks. Binding a step reads its arguments and nothing else, so that neither
+ * Slack nor a target is needed, and nothing of these dependencies is ever used.
+ */
+export function offlineKinds(): ReadonlyMap<string, StepKind<TargetConfig>> {
+  const deps: StepDeps = {
+    processes: createProcesses({ directory: '.' }),
+    people: {
+      verdict: async () => ({ kind: 'ineligible', code: 'lookup_failed', why: offline }),
+      roster: async () => ({ eligible: [], ineligible: [], problems: [offline] }),
+      signs: async () => null,
+    },
+    config: { backups: { directory: '.', minFreeBytes: 0 }, windows: [], targets: {} },
+    now: Date.now,
+    workDirectory: '.',
+  };
+  return new Map([...createChecks(deps), ...createActions(deps)].map((kind) => [kind.name, kind]));
+}

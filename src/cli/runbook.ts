@@ -1,0 +1,35 @@
+import { plural } from '../checks/outcome.js';
+import type { TargetConfig } from '../config.js';
+import { loadRunbook, RunbookError } from '../load-runbook.js';
+import type { StepKind } from '../runbook/step-kind.js';
+import type { Output } from './output.js';
+
+/** Reads a runbook without any connection and says what it holds, or everything that is wrong with it. */
+export function checkRunbookFile(
+  file: string,
+  kinds: ReadonlyMap<string, StepKind<TargetConfig>>,
+  output: Output,
+): number {
+  try {
+    const { runbook, digest } = loadRunbook(file, kinds, null);
+    const blocks = [...runbook.phases, ...runbook.operations, runbook.rollback];
+    const steps = blocks.flatMap((block) => block.steps);
+    const changing = steps.filter((step) => kinds.get(step.uses)?.changes === true).length;
+    const gates = blocks.filter((block) => block.gate !== 'none').length;
+    const counts = [
+      plural(runbook.phases.length, 'phase'),
+      plural(runbook.operations.length, 'operation'),
+      `${plural(steps.length, 'step')} (${changing} of them change something)`,
+      plural(gates, 'gate'),
+    ];
+    output.line(`OK ${file}: ${runbook.title}`);
+    output.line(`   ${runbook.migration.from} → ${runbook.migration.to} on ${runbook.targets.join(', ')}`);
+    output.line(`   ${counts.join(', ')}; digest ${digest.slice(0, 16)}`);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof RunbookError)) throw error;
+    for (const each of error.problems) output.error(each);
+    output.error(`${file} has ${plural(error.problems.length, 'problem')}.`);
+    return 1;
+  }
+}

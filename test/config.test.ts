@@ -1,0 +1,159 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ConfigError, loadConfig } from '../src/config.js';
+
+const file = `
+slack: { channel: C0INCIDENT, team: T0TEAM }
+operators: [U0ALICE]
+approvers:
+  dba: { users: [U0BOB], usergroups: [S0DBA] }
+runbook: runbooks/022.yml
+targets:
+  staging:
+    database-url: \${STAGING_URL}
+    directory: backend
+  production:
+    database-url: \${PRODUCTION_URL}
+    redis-url: redis://:hush-hush@localhost:6379/1
+    directory: /srv/backend
+    env: { PATH: /usr/bin, API_TOKEN: very-secret-token }
+    gate: { approvals: 2, from: dba, expires: 10m }
+backups: { directory: backups }
+`;
+const env = {
+  SLACK_BOT_TOKEN: 'xoxb-1',
+  SLACK_APP_TOKEN: 'xapp-1',
+  STAGING_URL: 'postgresql://u:staging-pass@localhost/staging',
+  PRODUCTION_URL: 'postgresql://u:pr%40d-pass@localhost/production',
+};
+
+let directory = '';
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'm10-config-'));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+function load(text: string, change: Record<string, string | undefined> = {}) {
+  const path = join(directory, 'm10.yml');
+  writeFileSync(path, text);
+  return loadConfig({ ...env, M10_CONFIG: path, ...change });
+}
+
+function problems(text: string, change: Record<string, string | undefined> = {}): readonly string[] {
+  try {
+    load(text, change);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+test('a good configuration is read whole, relative to its file, and frozen', () => {
+  const config = load(file);
+  expect(config.targets.production).toMatchObject({
+    name: 'production',
+    gate: { approvals: 2, from: 'dba', expires: 600_000 },
+    directory: '/srv/backend',
+  });
+  expect(config.targets.staging).toMatchObject({
+    directory: join(directory, 'backend'),
+    redisUrl: null,
+    gate: { approvals: 1 },
+  });
+  expect(config.slack).toMatchObject({
+    apiUrl: 'https://slack.com/api/',
+    delivery: { kind: 'socket', appToken: 'xapp-1' },
+  });
+  expect(config.state).toEqual({ databaseUrl: null, directory: join(directory, '.m10') });
+  expect(Object.isFrozen(config.targets.production?.env)).toBe(true);
+});
+
+test('every secret is known to the redactor, in clear and as written', () => {
+  const { secrets } = load(file);
+  for (const secret of [
+    'staging-pass',
+    'pr%40d-pass',
+    'pr@d-pass',
+    'hush-hush',
+    'xoxb-1',
+    'xapp-1',
+    'very-secret-token',
+  ])
+    expect(secrets).toContain(secret);
+});
+
+test('HTTP needs the signing secret and a port', () => {
+  const http = { SLACK_APP_TOKEN: undefined, SLACK_SIGNING_SECRET: 's', PORT: '3000' };
+  expect(load(file, http).slack.delivery).toEqual({ kind: 'http', signingSecret: 's', port: 3000 });
+  expect(problems(file, { ...http, PORT: 'x' })).toEqual([expect.stringMatching(/PORT: expected a port/)]);
+  expect(problems(file, { SLACK_APP_TOKEN: undefined })).toEqual([expect.stringMatching(/found neither/)]);
+});
+
+describe('secrets', () => {
+  test('are found in every URL, as parameters too, and under every usual name', () => {
+    const more =
+      'env: { PATH: /usr/bin, BROKER: "amqp://u:br0ker-pw@h/", DB_PASS: db-pass-1, PWD: /srv, BAD: "redis://:50%-off@h" }';
+    const { secrets } = load(file.replace(/env: \{.*\}/, more), {
+      STAGING_URL: 'postgresql://localhost/staging?user=u&password=in%2Dquery',
+    });
+    expect(secrets).toEqual(
+      expect.arrayContaining(['br0ker-pw', 'db-pass-1', 'in-query', 'in%2Dquery', '50%-off']),
+    );
+    expect(secrets).not.toContain('/srv');
+  });
+});
+
+describe('mistakes', () => {
+  test('come all at once, each with line, key, what was found and what is expected', () => {
+    const broken = file
+      .replace('C0INCIDENT', 'incidents')
+      .replace('[U0ALICE]', '[alice]')
+      .replace('expires: 10m', 'expires: soon')
+      .replace('backups:', 'backup:');
+    const found = problems(broken, { SLACK_BOT_TOKEN: undefined, STAGING_URL: undefined });
+    expect(found).toEqual([
+      expect.stringMatching(/SLACK_BOT_TOKEN: expected the bot token.*found nothing/),
+      expect.stringMatching(
+        /m10\.yml:9:\d+ targets\.staging\.database-url: expected the environment variable STAGING_URL/,
+      ),
+      expect.stringMatching(/m10\.yml:2:\d+ slack\.channel: expected the id of a channel.*found "incidents"/),
+      expect.stringMatching(/m10\.yml:3:\d+ operators\.0: expected a Slack user id.*found "alice"/),
+      expect.stringMatching(
+        /m10\.yml:16:\d+ targets\.production\.gate\.expires: expected a duration.*found "soon"/,
+      ),
+      expect.stringMatching(/backups.*found nothing/),
+      expect.stringMatching(/m10\.yml:17:\d+ backup: this key is not known/),
+    ]);
+  });
+  test('never repeat a value that may hold a password', () => {
+    const found = problems(file, { PRODUCTION_URL: 'mysql://u:hidden@h/d', STATE_DATABASE_URL: 'hidden' });
+    expect(found).toHaveLength(2);
+    expect(found.join()).not.toContain('hidden');
+  });
+  test('a wait that no timer can wait for is one', () => {
+    expect(problems(file.replace('expires: 10m', 'expires: 30d'))).toEqual([
+      expect.stringMatching(/gate\.expires: expected at most 14d, found "30d"/),
+    ]);
+  });
+  test('two targets may not be one database', () => {
+    const found = problems(file, { PRODUCTION_URL: env.STAGING_URL });
+    expect(found).toEqual([
+      expect.stringMatching(/production\.database-url: expected a database of its own/),
+    ]);
+  });
+  test('an approver list must exist', () => {
+    expect(problems(file.replace('from: dba', 'from: ops'))).toEqual([
+      expect.stringMatching(/gate\.from: expected an approver list \(dba\), found "ops"/),
+    ]);
+  });
+  test('a file that is missing or not YAML is said so', () => {
+    expect(() => loadConfig({ ...env, M10_CONFIG: join(directory, 'none.yml') })).toThrow(/found none/);
+    expect(problems('slack: [')).toEqual([expect.stringMatching(/m10\.yml:1:\d+/)]);
+    expect(problems(`${file}\noperators: [U0BOB]`)).toEqual([
+      expect.stringMatching(/m10\.yml:\d+:\d+: Map keys must be unique/),
+    ]);
+  });
+});
