@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { appendError } from './errors.js';
 import { EVENT_COLUMNS, type EventDraft, type EventRow, fromRow, type StoredEvent } from './event.js';
 import { exportLines } from './export.js';
-import { canonical, type Json, toJson, wellFormed } from './json.js';
+import { canonical, inStoredOrder, type Json, toJson, wellFormed } from './json.js';
 import { type Head, type Verdict, type VerifyOptions, verify } from './verify.js';
 
 /** The channel that every append notifies, with the last position as the payload. */
@@ -138,7 +138,7 @@ function draftsOf(write: Write): Draft[] {
     version: first + index,
     type: wellFormed(event.type),
     actor: event.actor == null ? null : wellFormed(event.actor),
-    data: toJson(event.data),
+    data: inStoredOrder(toJson(event.data)),
   }));
 }
 

@@ -31,6 +31,20 @@ function repaired(value: Json): Json {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [wellFormed(key), repaired(item)]));
 }
 
+/**
+ * A value with its keys in the order in which jsonb gives them back: shorter ones first, then by their bytes.
+ * What a writer goes on with is then what every later reader sees, down to the order of keys; code that leans
+ * on the order of a file fails at once and not on another replica only.
+ * Source: https://www.postgresql.org/docs/current/datatype-json.html, "jsonb does not preserve … key order"
+ */
+export function inStoredOrder(value: Json): Json {
+  if (value === null || typeof value !== 'object') return value;
+  if (isArray(value)) return value.map(inStoredOrder);
+  const keyed = Object.entries(value).map(([key, item]) => ({ key, bytes: Buffer.from(key), item }));
+  keyed.sort((a, b) => a.bytes.length - b.bytes.length || Buffer.compare(a.bytes, b.bytes));
+  return Object.fromEntries(keyed.map(({ key, item }) => [key, inStoredOrder(item)]));
+}
+
 /** Array.isArray does not narrow readonly arrays. */
 function isArray(value: Json): value is readonly Json[] {
   return Array.isArray(value);

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { z } from 'zod';
 import { postgresCall } from '../../src/checks/postgres-call.js';
 import { postgresObjects } from '../../src/checks/postgres-objects.js';
 import { Runbook } from '../../src/runbook/definition.js';
@@ -36,6 +37,22 @@ describe('postgres.objects with the shape of the runbook', () => {
     const outcome = await run(objects, shape(), contextOf(await targetAt(after)));
     expect(outcome).toMatchObject({ result: 'passed' });
     expect(outcome.summary).toContain('4 tables and 9 functions of m10_recovery');
+  });
+
+  test('its keys in the order in which a journal gives them back mean the same', async () => {
+    const turned = (value: unknown): unknown =>
+      Array.isArray(value)
+        ? value.map(turned)
+        : typeof value === 'object' && value !== null
+          ? Object.fromEntries(
+              Object.entries(value)
+                .reverse()
+                .map(([key, item]) => [key, turned(item)]),
+            )
+          : value;
+    const args = z.record(z.string(), z.unknown()).parse(turned(shape()));
+    const outcome = await run(objects, args, contextOf(await targetAt(after)));
+    expect(outcome).toMatchObject({ result: 'passed' });
   });
 
   test('at 021 every missing object is listed at once', async () => {

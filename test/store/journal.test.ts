@@ -51,6 +51,20 @@ describe('append', () => {
     expect(await journal.head()).toEqual({ position: before.position + 2, hash: appended[1]?.hash });
   });
 
+  it('answers with the keys in the very order in which every later reader gets them', async () => {
+    const data = {
+      replay: { already_replayed: 1, replay_id: 2, é: 3, zz: 4 },
+      list: [{ bb: 1, a: 2 }],
+      a: 0,
+    };
+    const appended = await journal.append([
+      { stream: 'run:keys', expectedVersion: 0, events: one('Kept', data) },
+    ]);
+    const text = JSON.stringify((await journal.read('run:keys'))[0]?.data);
+    expect(JSON.stringify(appended[0]?.data)).toBe(text);
+    expect(text).not.toBe(JSON.stringify(data));
+  });
+
   it('chains each event to the one before by SHA-256 over canonical JSON', async () => {
     const { hash: previous } = await journal.head();
     const [event] = await journal.append([

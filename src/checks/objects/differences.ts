@@ -94,9 +94,10 @@ function functionDifferences(
   }
   const columns = resultColumns(fitting.result ?? '');
   const entries = Object.entries(returns);
+  // By name, as callers read them: a mapping has no order once it has been through the journal.
   const same =
     columns.length === entries.length &&
-    entries.every(([column, type], i) => columns[i]?.name === column && typeFits(type, columns[i].type));
+    entries.every(([column, type]) => columns.some((c) => c.name === column && typeFits(type, c.type)));
   return same
     ? []
     : [
