@@ -9,7 +9,7 @@ const table = {
   runner: ['runbook', 'store', 'checks', 'actions'],
   commands: ['runbook', 'store'],
   bot: ['runbook', 'store', 'commands'],
-  scheduler: ['store', 'clients'],
+  scheduler: ['runbook', 'store', 'clients', 'checks'],
 };
 
 const rows = Object.entries(table).map(([folder, allowed]) => ({
@@ -23,7 +23,7 @@ const rows = Object.entries(table).map(([folder, allowed]) => ({
       .map((a) => `^src/${a}/`)
       .concat(
         // Configuration types and the redactor are leaves that everything but the pure core may see.
-        folder === 'runbook' ? [] : ['^src/config\\.ts$', '^src/redact\\.ts$'],
+        folder === 'runbook' ? [] : ['^src/config\\.ts$', '^src/config-jobs\\.ts$', '^src/redact\\.ts$'],
         folder === 'bot' ? ['^src/clients/slack\\.ts$'] : [],
       ),
   },

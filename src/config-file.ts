@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { JobsFile } from './config-jobs.js';
 import { Duration, GatePolicy } from './runbook/definition.js';
 import { issuesToProblems, problemAt, readYaml, type YamlSource } from './yaml-source.js';
 
@@ -70,6 +71,7 @@ export const ConfigFile = z.strictObject({
     )
     .default([]),
   state: z.strictObject({ directory: Text.default('.m10') }).prefault({}),
+  jobs: JobsFile.optional(),
 });
 
 /**
@@ -136,6 +138,11 @@ function crossChecks(read: z.infer<typeof ConfigFile>, source: YamlSource): stri
         problemAt(source, ['targets', name, 'gate', 'from'], `expected an approver list (${known})`),
       );
     }
+  }
+  const jobsTarget = read.jobs?.target;
+  if (jobsTarget !== undefined && read.targets[jobsTarget] === undefined) {
+    const known = Object.keys(read.targets).join(', ');
+    problems.push(problemAt(source, ['jobs', 'target'], `expected a target (${known})`));
   }
   return problems;
 }

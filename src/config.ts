@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import { readConfigFile } from './config-file.js';
+import { type JobsConfig, type JobsFile, jobsConfig } from './config-jobs.js';
 import type { GatePolicy } from './runbook/definition.js';
 
 /** One environment that a runbook changes. */
@@ -56,6 +57,10 @@ export interface Config {
   readonly backups: { readonly directory: string; readonly minFreeBytes: number };
   /** Empty: any time is fine. */
   readonly windows: readonly MaintenanceWindow[];
+  /** null: the bot runs no periodic jobs. */
+  readonly jobs: JobsConfig | null;
+  /** Where Prometheus reads; port 0 takes any. */
+  readonly metrics: { readonly host: string; readonly port: number };
   readonly logLevel: string;
   /** Every value that must never leave the process. */
   readonly secrets: readonly string[];
@@ -96,6 +101,12 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
       'environment STATE_DATABASE_URL: expected a URL such as postgresql://user:password@host/name (the value is not shown)',
     );
   }
+  const metrics = { host: env.METRICS_HOST ?? '127.0.0.1', port: Number(env.METRICS_PORT ?? '9464') };
+  if (!Number.isInteger(metrics.port) || metrics.port < 0 || metrics.port > 65_535) {
+    problems.push(
+      `environment METRICS_PORT: expected a port number, found ${JSON.stringify(env.METRICS_PORT)}`,
+    );
+  }
   const read = readConfigFile(file, env, problems);
   if (read === null || slack === null || problems.length > 0) throw new ConfigError(problems);
   const from = (path: string) => resolve(baseDirectory, path);
@@ -122,8 +133,10 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     runbook: from(read.runbook),
     backups: { directory: from(read.backups.directory), minFreeBytes: read.backups['min-free'] },
     windows: read.windows,
+    jobs: read.jobs === undefined ? null : jobsConfig(read.jobs),
+    metrics,
     logLevel,
-    secrets: secretsOf(env, databaseUrl, Object.values(targets)),
+    secrets: [...secretsOf(env, databaseUrl, Object.values(targets)), ...jobSecrets(read.jobs)],
     baseDirectory,
   });
 }
@@ -164,6 +177,14 @@ function readSlackEnvironment(
     );
   }
   return { botToken, apiUrl, delivery: { kind: 'http', signingSecret, port } };
+}
+
+/** Values of the jobs' section that must not be shown: the key that signs events, and variables with such names. */
+function jobSecrets(jobs: JobsFile | undefined): string[] {
+  if (jobs === undefined) return [];
+  const { secret } = jobs['outbox-processor'].http;
+  const urls = Object.values(jobs['outbox-processor'].handlers).flatMap((h) => ('url' in h ? [h.url] : []));
+  return [...(secret === undefined ? [] : [secret]), ...urls.flatMap(passwordsIn)];
 }
 
 const secretName = /SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|KEY|(?:^|_)(?:PASS|AUTH)$|_PWD$/i;

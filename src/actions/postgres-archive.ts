@@ -1,8 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { z } from 'zod';
 import type { StepDeps } from '../checks/deps.js';
-import { commandEnvironment, quoted } from '../checks/environment.js';
+import { commandEnvironment } from '../checks/environment.js';
 import { failed, listed, passed, sized } from '../checks/outcome.js';
+import { quoted } from '../checks/quoted.js';
 import { explain, withSession } from '../checks/session.js';
 import { cancelSessions } from '../clients/postgres/activity.js';
 import { readRevision } from '../clients/postgres/revision.js';

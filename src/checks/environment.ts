@@ -1,4 +1,5 @@
 import type { TargetConfig } from '../config.js';
+import { quoted } from './quoted.js';
 
 /**
  * The whole environment of a command on a target: what the configuration gives it, its own database and Redis,
@@ -55,9 +56,4 @@ export function rendered(
     ...Object.entries(extra).map(([name, value]) => `${name}=${quoted(value)}`),
   ];
   return `${names.join(' ')} ${argv.map(quoted).join(' ')}`;
-}
-
-/** Quotes an argument for the eye, the way a shell would need it. */
-export function quoted(argument: string): string {
-  return /^[\w@%+=:,./<>{}-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
 }

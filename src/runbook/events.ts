@@ -123,7 +123,7 @@ const stepRef = {
 };
 
 /** How a command reached the bot, for the record. */
-const Via = z.enum(['command', 'button', 'reaction', 'reconciled']);
+export const Via = z.enum(['command', 'button', 'reaction', 'reconciled']);
 export type Via = z.infer<typeof Via>;
 
 const by = z.string();

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { quoted } from '../environment.js';
 import { Expectation, isPattern } from '../expectation.js';
+import { quoted } from '../quoted.js';
 
 const Pattern = z.string().refine(isPattern, 'expected a regular expression');
 

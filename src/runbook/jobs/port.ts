@@ -1,0 +1,88 @@
+import type { JobOutcome } from './events.js';
+import type { JobName } from './names.js';
+import type { Pause } from './state.js';
+
+/** How one run of a job ended. */
+export interface JobReport {
+  readonly outcome: JobOutcome;
+  /** One line for people: what is true now. */
+  readonly summary: string;
+  /** Figures by name, such as `archived`. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** Lines worth reading: what a dry run would do, what failed. */
+  readonly output: string;
+  /** What can be done about a failure; empty otherwise. */
+  readonly advice: string;
+  readonly durationMs: number;
+}
+
+/** A run of a job as the table of runs has it. */
+export interface JobRunRecord extends Omit<JobReport, 'outcome' | 'durationMs'> {
+  readonly id: number;
+  readonly job: JobName;
+  /** The moment of its schedule, ms since the epoch; null when it was started otherwise. */
+  readonly tick: number | null;
+  readonly trigger: 'schedule' | 'made-up' | 'hand' | 'runbook';
+  /** Slack user id of whoever asked; null for the schedule. */
+  readonly by: string | null;
+  readonly dryRun: boolean;
+  /** The replica that ran it. */
+  readonly owner: string;
+  readonly startedAt: number;
+  readonly finishedAt: number | null;
+  /** `running` also when the replica died in the middle. */
+  readonly outcome: JobOutcome | 'running';
+  readonly durationMs: number | null;
+}
+
+/** Everything that `/m10 jobs` shows of a job. */
+export interface JobOverview {
+  readonly job: JobName;
+  /** The cron expression, its time zone, and both in words. */
+  readonly schedule: string;
+  readonly timezone: string;
+  readonly words: string;
+  /** The team's own command, as it would be typed; null for the built-in job. */
+  readonly command: string | null;
+  readonly paused: Pause | null;
+  /** What of the target's schema it waits for, one line each; empty when all is there. null: could not be read. */
+  readonly waitsFor: readonly string[] | null;
+  /** ms since the epoch; null while it is paused. */
+  readonly nextRun: number | null;
+  readonly last: JobRunRecord | null;
+  /** Who has the job's lock now. */
+  readonly leader: { readonly holder: string; readonly expiresAt: number; readonly ours: boolean } | null;
+  /** Failures in a row. */
+  readonly failures: number;
+}
+
+/** What steps and commands may do with the jobs of a target. `scheduler/` implements it. */
+export interface JobsPort {
+  /** The target that jobs run against; null when the configuration has no jobs. */
+  readonly target: string | null;
+  /** Switches schedules off; a run that is under way ends before its next batch. */
+  pause(change: JobsChange): Promise<void>;
+  resume(change: JobsChange): Promise<void>;
+  /** Runs a job once now, under its lock, and waits for its end. Never throws for a job that fails. */
+  runOnce(request: JobOnce): Promise<JobReport>;
+  overview(): Promise<readonly JobOverview[]>;
+  /** Newest first. */
+  log(job: JobName, limit: number): Promise<readonly JobRunRecord[]>;
+  /** Commands of the configuration that retire the timers that ran the jobs before; empty for none. */
+  readonly retire: readonly (readonly [string, ...string[]])[];
+}
+
+export interface JobsChange {
+  readonly jobs: readonly JobName[];
+  readonly by: string;
+  readonly reason: string;
+  readonly run: number | null;
+}
+
+export interface JobOnce {
+  readonly job: JobName;
+  readonly dryRun: boolean;
+  readonly by: string;
+  readonly trigger: 'hand' | 'runbook';
+  readonly signal: AbortSignal;
+}
