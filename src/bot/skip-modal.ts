@@ -1,5 +1,5 @@
 import type { View } from '@slack/web-api';
-import { MAX_REASON } from '../commands/parse.js';
+import { MAX_REASON } from '../commands/parse-words.js';
 import { cutText } from './render/limits.js';
 import type { PromptValue } from './render/prompt-value.js';
 import { writePromptValue } from './render/prompt-value.js';

@@ -1,5 +1,16 @@
-import { nearest } from './nearest.js';
-import { type CommandName, commandNames, SLASH, usages } from './usages.js';
+import { type M10Command, type M10Name, parseM10 } from './parse-m10.js';
+import {
+  error,
+  MAX_REASON,
+  MAX_TEXT,
+  meant,
+  type ParseError,
+  quote,
+  readable,
+  tooLong,
+  wrong,
+} from './parse-words.js';
+import { type CommandName, commandNames, SLASH } from './usages.js';
 
 /** What a person asked for. */
 export type ParsedCommand =
@@ -7,22 +18,10 @@ export type ParsedCommand =
   | { readonly name: 'stop'; readonly now: boolean; readonly reason: string }
   | { readonly name: 'rollback' | 'close'; readonly reason: string }
   | { readonly name: 'audit'; readonly run: number | null }
-  | { readonly name: Exclude<CommandName, 'skip' | 'stop' | 'rollback' | 'close' | 'audit'> };
+  | { readonly name: Exclude<CommandName, 'skip' | 'stop' | 'rollback' | 'close' | 'audit' | M10Name> }
+  | M10Command;
 
-export type Parsed =
-  | { readonly kind: 'command'; readonly command: ParsedCommand }
-  | {
-      readonly kind: 'error';
-      readonly code: 'unknown_command' | 'bad_arguments';
-      /** The command that was recognised, or `/m10` alone. */
-      readonly command: string;
-      readonly why: string;
-      readonly instead: string;
-    };
-
-/** Most characters of a command's text, and of a reason in it. */
-export const MAX_TEXT = 2_000;
-export const MAX_REASON = 500;
+export type Parsed = { readonly kind: 'command'; readonly command: ParsedCommand } | ParseError;
 
 /**
  * Reads the text after `/m10`, as Slack sends it with `should_escape`. Pure.
@@ -81,6 +80,12 @@ function argumentsOf(name: Exclude<CommandName, 'stop'>, rest: readonly string[]
     case 'resume':
       if (rest.length > 0) return wrong(name, `\`${SLASH} ${name}\` takes nothing more.`);
       return { kind: 'command', command: { name } };
+    case 'jobs':
+    case 'locks':
+    case 'outbox':
+    case 'replays':
+    case 'replay':
+      return parseM10(name, rest);
   }
 }
 
@@ -95,44 +100,7 @@ function stopOf(rest: readonly string[]): ParsedCommand {
 }
 
 function unknown(typed: string): Parsed {
-  const shown = readable(typed).replaceAll('`', '').slice(0, 40);
-  const near = nearest(typed.toLowerCase(), commandNames);
+  const shown = quote(typed);
   const why = shown === '' ? 'That is not a command.' : `There is no command "${shown}".`;
-  const instead =
-    near === undefined
-      ? `\`${SLASH} help\` lists the commands.`
-      : `Did you mean \`${usages[near].usage}\`? \`${SLASH} help\` lists the commands.`;
-  return error('unknown_command', SLASH, why, instead);
-}
-
-function tooLong(name: CommandName, reason: string): Parsed | undefined {
-  if (reason.length <= MAX_REASON) return undefined;
-  return wrong(name, `The reason has ${reason.length} characters; ${MAX_REASON} is the most.`);
-}
-
-function wrong(name: CommandName, why: string): Parsed {
-  return error('bad_arguments', `${SLASH} ${name}`, why, `Say \`${usages[name].usage}\`.`);
-}
-
-function error(
-  code: 'unknown_command' | 'bad_arguments',
-  command: string,
-  why: string,
-  instead: string,
-): Parsed {
-  return { kind: 'error', code, command, why, instead };
-}
-
-/** Slack's escaped text as it was typed; mentions and links become what they look like. */
-function readable(text: string): string {
-  return text
-    .replace(/<([@#!])([^|>]*)(?:\|([^>]*))?>/g, (_, sign: string, id: string, label?: string) =>
-      label === undefined || label === ''
-        ? `${sign === '#' ? '#' : '@'}${id}`
-        : `${sign === '#' ? '#' : '@'}${label}`,
-    )
-    .replace(/<([a-z]+:[^|>]*)(?:\|[^>]*)?>/gi, '$1')
-    .replaceAll('&lt;', '<')
-    .replaceAll('&gt;', '>')
-    .replaceAll('&amp;', '&');
+  return error('unknown_command', SLASH, why, meant(typed, commandNames));
 }

@@ -4,6 +4,8 @@ import { backup } from './backup.js';
 import { close } from './close.js';
 import type { CommandContext } from './context.js';
 import { help } from './help.js';
+import { jobsCommand } from './jobs.js';
+import { m10Command } from './m10.js';
 import { next } from './next.js';
 import type { ParsedCommand } from './parse.js';
 import { plan } from './plan.js';
@@ -75,5 +77,12 @@ export async function runCommand(
       return close(context, command.reason);
     case 'audit':
       return audit(context, command.run);
+    case 'jobs':
+      return jobsCommand(context, command);
+    case 'locks':
+    case 'outbox':
+    case 'replays':
+    case 'replay':
+      return m10Command(context, command);
   }
 }

@@ -17,8 +17,21 @@ export const commandNames = [
   'rollback',
   'close',
   'audit',
+  'jobs',
+  'locks',
+  'outbox',
+  'replays',
+  'replay',
 ] as const;
 export type CommandName = (typeof commandNames)[number];
+
+/** Words that follow a command and are a command of their own. */
+export type VerbName =
+  | `jobs ${'run' | 'pause' | 'resume' | 'log'}`
+  | `locks ${'cleanup' | 'release'}`
+  | 'outbox retry'
+  | 'replays cleanup';
+export type UsageName = CommandName | VerbName;
 
 const usage = (text: string, who: string, what: string): Usage => ({
   usage: `${SLASH} ${text}`,
@@ -27,7 +40,7 @@ const usage = (text: string, who: string, what: string): Usage => ({
 });
 
 /** How each command is written, who may use it, and what it does; in the order of a migration. */
-export const usages: Readonly<Record<CommandName, Usage>> = {
+export const usages: Readonly<Record<UsageName, Usage>> = {
   help: usage('help', 'everyone', 'shows this list'),
   preflight: usage('preflight', 'operators', 'opens a run and checks everything that must be true first'),
   next: usage('next', 'operators', 'asks a second person to approve the next phase'),
@@ -45,4 +58,37 @@ export const usages: Readonly<Record<CommandName, Usage>> = {
   rollback: usage('rollback [REASON]', 'operators', 'asks a second person to approve the rollback'),
   close: usage('close REASON', 'operators', 'ends the run and frees its targets'),
   audit: usage('audit [RUN]', 'everyone', 'tells what happened, by whom, and whether the record is whole'),
+  jobs: usage('jobs', 'everyone', 'shows each periodic job: when it runs, how it ended last, who leads it'),
+  'jobs log': usage('jobs log JOB', 'everyone', 'shows the last runs of a job'),
+  'jobs run': usage(
+    'jobs run JOB [--dry-run]',
+    'operators',
+    'runs a job once now; with --dry-run it only shows what it would do',
+  ),
+  'jobs pause': usage(
+    'jobs pause JOB [REASON]',
+    'operators',
+    'switches the schedule of a job off; "all" takes every job',
+  ),
+  'jobs resume': usage(
+    'jobs resume JOB [REASON]',
+    'operators',
+    'switches the schedule of a job on; "all" takes every job',
+  ),
+  locks: usage('locks', 'everyone', 'shows who holds which lock, since when, and which are stale'),
+  'locks cleanup': usage('locks cleanup', 'operators', 'removes the locks that have expired'),
+  'locks release': usage(
+    'locks release NAME',
+    'operators',
+    'asks a second person to take a lock from its holder',
+  ),
+  outbox: usage('outbox', 'everyone', 'shows what waits in the outbox, how long, and what failed'),
+  'outbox retry': usage('outbox retry ID', 'operators', 'makes a failed event due again at once'),
+  replays: usage('replays', 'everyone', 'shows the size and growth of the replay log'),
+  'replays cleanup': usage(
+    'replays cleanup --older-than AGE',
+    'operators',
+    'counts old entries of the replay log and asks a second person to delete them',
+  ),
+  replay: usage('replay MESSAGE_ID', 'operators', 'asks a second person to put a dead letter back, once'),
 };

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MAX_REASON, type Parsed, parse } from '../../src/commands/parse.js';
+import { type Parsed, parse } from '../../src/commands/parse.js';
+import { MAX_REASON } from '../../src/commands/parse-words.js';
 import { commandNames } from '../../src/commands/usages.js';
 
 const command = (text: string) => {
@@ -40,6 +41,32 @@ describe('parse', () => {
     ['audit', { name: 'audit', run: null }],
     ['audit 7', { name: 'audit', run: 7 }],
     ['audit #12', { name: 'audit', run: 12 }],
+    ['jobs', { name: 'jobs', verb: 'show' }],
+    ['jobs run dl-reconcile', { name: 'jobs', verb: 'run', job: 'dl-reconcile', dryRun: false }],
+    ['jobs run `DL-reconcile` --dry-run', { name: 'jobs', verb: 'run', job: 'dl-reconcile', dryRun: true }],
+    ['jobs run reclaim-gc \u2014dry-run', { name: 'jobs', verb: 'run', job: 'reclaim-gc', dryRun: true }],
+    ['jobs pause all', { name: 'jobs', verb: 'pause', job: 'all', reason: '' }],
+    [
+      'jobs pause outbox-processor receiver is &lt;down&gt;',
+      { name: 'jobs', verb: 'pause', job: 'outbox-processor', reason: 'receiver is <down>' },
+    ],
+    ['jobs resume ALL', { name: 'jobs', verb: 'resume', job: 'all', reason: '' }],
+    ['jobs log matview-refresh', { name: 'jobs', verb: 'log', job: 'matview-refresh' }],
+    ['locks', { name: 'locks', verb: 'show' }],
+    ['locks cleanup', { name: 'locks', verb: 'cleanup' }],
+    [
+      'locks release `m10:matview:mv_top_pending`',
+      { name: 'locks', verb: 'release', lock: 'm10:matview:mv_top_pending' },
+    ],
+    ['outbox', { name: 'outbox', verb: 'show' }],
+    ['outbox retry #7', { name: 'outbox', verb: 'retry', id: 7 }],
+    ['replays', { name: 'replays', verb: 'show' }],
+    ['replays cleanup --older-than 30d', { name: 'replays', verb: 'cleanup', olderThanMs: 30 * 86_400_000 }],
+    [
+      'replays cleanup \u2014older-than=36h',
+      { name: 'replays', verb: 'cleanup', olderThanMs: 36 * 3_600_000 },
+    ],
+    ['replay 1718000000000-0', { name: 'replay', message: '1718000000000-0' }],
   ])('reads %j', (text, expected) => {
     expect(command(text)).toEqual(expected);
   });
@@ -79,6 +106,38 @@ describe('parse', () => {
     },
   );
 
+  it.each([
+    ['jobs run dl-reconcil', 'There is no job "dl-reconcil".', '`dl-reconcile`'],
+    ['jobs pause al', 'There is no job "al".', '`all`'],
+    ['jobs run all', 'There is no job "all".', '`outbox-processor`, `dl-reconcile`'],
+    ['jobs run', 'Which job?', '/m10 jobs run JOB [--dry-run]'],
+    ['jobs run reclaim-gc --wet-run', '--dry-run at most', '/m10 jobs run JOB [--dry-run]'],
+    ['jobs puase all', 'has no "puase"', '/m10 jobs pause JOB [REASON]'],
+    ['jobs log', 'Which job?', '/m10 jobs log JOB'],
+    ['jobs log reclaim-gc 5', 'one job', '/m10 jobs log JOB'],
+    ['locks relaese x', 'has no "relaese"', '/m10 locks release NAME'],
+    ['locks release', 'names one lock', '/m10 locks release NAME'],
+    ['locks release a b', 'names one lock', '/m10 locks release NAME'],
+    ['locks cleanup now', 'nothing more', '/m10 locks cleanup'],
+    ['outbox retry', 'by its number', '/m10 outbox retry ID'],
+    ['outbox retry seven', 'by its number', '/m10 outbox retry ID'],
+    ['outbox retry 0', 'by its number', '/m10 outbox retry ID'],
+    ['outbox xylophone', 'has no "xylophone"', '/m10 outbox retry ID'],
+    ['replays cleanup', 'how old', '--older-than'],
+    ['replays cleanup 30d', 'how old', '--older-than'],
+    ['replays cleanup --older-than 30', '"30" is no age', '--older-than'],
+    ['replays cleanup --older-than 23h', 'At least 1d', '--older-than'],
+    ['replays cleanup --older-than 999999999999d', 'is no age', '--older-than'],
+    ['replay', 'id of one dead letter', '/m10 replay MESSAGE_ID'],
+    ['replay 17', 'id of one dead letter', '/m10 replay MESSAGE_ID'],
+    ['replay 1-0 2-0', 'id of one dead letter', '/m10 replay MESSAGE_ID'],
+  ])('answers %j with what is wrong and what is meant', (text, why, instead) => {
+    expect(error(text)).toMatchObject({ code: 'bad_arguments' });
+    expect(error(text).why).toContain(why);
+    expect(error(text).instead).toContain(instead);
+    expect((error(text).why + error(text).instead).length).toBeLessThan(300);
+  });
+
   it('refuses a reason that is too long, but never a stop', () => {
     const long = 'x'.repeat(MAX_REASON + 1);
     expect(error(`close ${long}`).why).toContain(`${MAX_REASON}`);
@@ -100,6 +159,18 @@ describe('parse', () => {
       fc.property(fc.string({ unit: 'binary', maxLength: 400 }), (text) => {
         const parsed = parse(text);
         if (parsed.kind === 'error') expect((parsed.why + parsed.instead).length).toBeLessThan(300);
+        for (const word of [
+          'jobs',
+          'jobs run',
+          'locks',
+          'locks release',
+          'outbox',
+          'replays cleanup',
+          'replay',
+        ]) {
+          const m10 = parse(`${word} ${text}`);
+          if (m10.kind === 'error') expect((m10.why + m10.instead).length).toBeLessThan(300);
+        }
         expect(parse(`stop ${text}`)).toMatchObject({ kind: 'command', command: { name: 'stop' } });
       }),
     );
