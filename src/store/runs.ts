@@ -6,6 +6,7 @@ import { decodeRunEvent, encodeEvent, type Purpose, type RunEvent, TargetEvent }
 import { evolve } from '../runbook/evolve.js';
 import type { Refusal } from '../runbook/refusal.js';
 import { initialState, type OpenedRun, type RunState } from '../runbook/state.js';
+import { deliveryStream, firstTime, isRepeated } from './deliveries.js';
 import { VersionConflict } from './errors.js';
 import type { EventDraft, StoredEvent } from './event.js';
 import type { Fence, Journal, Write } from './journal.js';
@@ -71,24 +72,6 @@ function actorOf(event: RunEvent): string | null {
 /** The stream of a run. */
 export function runStream(run: number): string {
   return `run:${run}`;
-}
-
-/** The stream that says that a delivery had its effect. */
-function deliveryStream(delivery: string): string {
-  return `delivery:${delivery}`;
-}
-
-/** The assertion, first in an append, that a delivery had no effect yet. */
-function firstTime(delivery: string | undefined): Write[] {
-  if (delivery === undefined) return [];
-  const events: EventDraft[] = [{ type: 'DeliveryHandled', data: { v: 1 } }];
-  return [{ stream: deliveryStream(delivery), expectedVersion: 0, events }];
-}
-
-function isRepeated(error: unknown, delivery: string | undefined): boolean {
-  return (
-    error instanceof VersionConflict && delivery !== undefined && error.stream === deliveryStream(delivery)
-  );
 }
 
 /** The run of a stream, or null when the stream is not a run's. */
