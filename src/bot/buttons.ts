@@ -1,3 +1,4 @@
+import { boardOf, openRunOf, type Snapshot } from '../commands/board.js';
 import type { CommandContext } from '../commands/context.js';
 import type { ParsedCommand } from '../commands/parse.js';
 import type { Reply } from '../commands/reply.js';
@@ -17,17 +18,20 @@ export async function pressButton(
   now: number,
 ): Promise<Reply> {
   const command = commandOf(action, value, reason);
-  const { run } = await context.board.now();
-  const old = staleBecause(run, readPromptValue(value), action);
-  if (old !== null) {
+  const asked = readPromptValue(value);
+  const snapshot = await context.board.now();
+  const run = asked === null ? null : openRunOf(snapshot, asked.run);
+  const old = staleBecause(snapshot, asked, action);
+  if (run === null || old !== null) {
     return decline(
       context,
       `${labels[action]} (button)`,
-      refuse('stale', old, '`/m10 status` shows where it stands and what can be done.'),
-      run,
+      refuse('stale', old ?? '', '`/m10 status` shows where it stands and what can be done.'),
+      run ?? snapshot.run,
     );
   }
-  return runCommand(context, command, now);
+  // Two runs may be open: the button means the one that it was shown for.
+  return runCommand({ ...context, board: boardOf(context.board, run) }, command, now);
 }
 
 const labels: Readonly<Record<PromptAction, string>> = {
@@ -56,13 +60,16 @@ function commandOf(action: PromptAction, value: string, reason: string): ParsedC
  * within its run.
  */
 export function staleBecause(
-  run: OpenedRun | null,
+  snapshot: Snapshot,
   value: PromptValue | null,
   action: PromptAction,
 ): string | null {
   if (value === null) return 'That button belongs to another version of the bot.';
-  if (run === null) return `Run ${value.run} is closed.`;
-  if (run.run !== value.run) return `Run ${value.run} is closed; run ${run.run} is the open one.`;
+  const run = openRunOf(snapshot, value.run);
+  if (run === null) {
+    const open = snapshot.run ?? snapshot.beside;
+    return `Run ${value.run} is closed${open === null ? '' : `; run ${open.run} is the open one`}.`;
+  }
   if (action === 'stop') return null;
   const step = `Step \`${value.step}\``;
   const block = run.current;

@@ -62,8 +62,7 @@ export function addListeners(
     if (value === null) return;
     try {
       const { view } = await deps.client.views.open({ trigger_id, view: skipModal(value) });
-      const { run } = await deps.board.now();
-      const old = staleBecause(run, value, 'skip');
+      const old = staleBecause(await deps.board.now(), value, 'skip');
       if (old === null || view?.id === undefined) return;
       const { hash } = view;
       await deps.client.views.update({

@@ -8,7 +8,8 @@ import { decline } from './settle.js';
 
 /** Tells what happened in a run, and whether the record is whole from its first event to now. */
 export async function audit(context: CommandContext, wanted: number | null): Promise<Reply> {
-  const { run: open, last } = await context.board.now();
+  const { run: main, beside, last } = await context.board.now();
+  const open = main ?? beside;
   const run = wanted === null ? (open ?? last) : await known(context, wanted);
   if (run === null) {
     return decline(

@@ -1,3 +1,4 @@
+import { isBesideHold } from '../runbook/beside.js';
 import type { OpenedRun } from '../runbook/state.js';
 import type { Journal } from '../store/journal.js';
 import { opened, type Runs, runOfStream } from '../store/runs.js';
@@ -8,11 +9,28 @@ export interface Snapshot {
   readonly position: number;
   /** The open run that holds targets of the configuration. */
   readonly run: OpenedRun | null;
+  /** The open operation that stands beside it, or alone. */
+  readonly beside: OpenedRun | null;
   /** The newest run when none is open. */
   readonly last: OpenedRun | null;
 }
 
-/** The open run and the last one, kept folded. */
+/** The open run with this number. */
+export function openRunOf(snapshot: Snapshot, run: number): OpenedRun | null {
+  return [snapshot.run, snapshot.beside].find((each) => each?.run === run) ?? null;
+}
+
+/** The board as seen by somebody who means one open run and no other, such as by its button. */
+export function boardOf(board: Board, run: OpenedRun): Board {
+  const only = (snapshot: Snapshot): Snapshot => ({
+    ...snapshot,
+    run: openRunOf(snapshot, run.run),
+    beside: null,
+  });
+  return { at: async (position) => only(await board.at(position)), now: async () => only(await board.now()) };
+}
+
+/** The open runs and the last one, kept folded. */
 export interface Board {
   /** What stands at a position that the caller has just read; no query when nothing came since. */
   at(position: number): Promise<Snapshot>;
@@ -38,11 +56,16 @@ export function createBoard(deps: {
     return opened(state) ?? null;
   }
 
-  async function openRun(): Promise<OpenedRun | null> {
+  async function openRuns(): Promise<Pick<Snapshot, 'run' | 'beside'>> {
     const holders = await runs.holders(targets);
-    if (holders.length === 0) return null;
-    const run = await stateOf(Math.max(...holders.map((h) => h.run)));
-    return run?.closed === null ? run : null;
+    const newest = async (beside: boolean): Promise<OpenedRun | null> => {
+      const held = holders.filter((h) => isBesideHold(h.target) === beside);
+      if (held.length === 0) return null;
+      const run = await stateOf(Math.max(...held.map((h) => h.run)));
+      return run?.closed === null ? run : null;
+    };
+    const [run, beside] = await Promise.all([newest(false), newest(true)]);
+    return { run, beside };
   }
 
   async function lastRun(): Promise<OpenedRun | null> {
@@ -54,8 +77,9 @@ export function createBoard(deps: {
   async function read(): Promise<Snapshot> {
     // The position first: what is read after it may be newer, and then is merely read again.
     const { position } = await journal.head();
-    const run = await openRun();
-    const snapshot: Snapshot = { position, run, last: run === null ? await lastRun() : null };
+    const open = await openRuns();
+    const none = open.run === null && open.beside === null;
+    const snapshot: Snapshot = { position, ...open, last: none ? await lastRun() : null };
     if (known === null || known.position < position) known = snapshot;
     return snapshot;
   }

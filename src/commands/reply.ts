@@ -1,3 +1,6 @@
+import type { JobName } from '../runbook/jobs/names.js';
+import type { JobOverview, JobRunRecord } from '../runbook/jobs/port.js';
+import type { JobRequest } from '../runbook/jobs/state.js';
 import type { OpenedRun } from '../runbook/state.js';
 
 /**
@@ -12,10 +15,27 @@ export type Reply =
   | {
       readonly kind: 'status';
       readonly run: OpenedRun | null;
+      /** An operation that is open beside it, or alone. */
+      readonly beside: OpenedRun | null;
       /** The run that was open last, shown when none is open. */
       readonly last: OpenedRun | null;
       readonly now: number;
       readonly by: string;
+    }
+  | {
+      readonly kind: 'jobs';
+      readonly target: string;
+      readonly jobs: readonly JobOverview[];
+      /** Runs by hand that have not ended. */
+      readonly requests: readonly JobRequest[];
+      readonly now: number;
+    }
+  | {
+      readonly kind: 'jobs-log';
+      readonly job: JobName;
+      /** Newest first. */
+      readonly runs: readonly JobRunRecord[];
+      readonly now: number;
     }
   | {
       readonly kind: 'audit';

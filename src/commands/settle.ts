@@ -38,19 +38,34 @@ export async function settle(
   const options = context.delivery === undefined ? {} : { delivery: context.delivery };
   const executed = await context.runs.execute(run, asked, options);
   if (executed.kind === 'accepted') return { kind: 'done', text: receipt(executed) };
-  const { run: open } = await context.board.now();
-  return decline(context, command, executed, open);
+  const { run: main, beside } = await context.board.now();
+  // On the run that it was put to, when that is open; a run that could not be opened has no record.
+  return decline(context, command, executed, beside?.run === run ? beside : main);
 }
 
-/** Gives a command the open run, or declines because there is none. */
+/**
+ * Gives a command the open run, or declines because there is none. The migration's run comes first; an operation
+ * that stands alone takes its place.
+ */
 export async function withOpenRun(
   context: CommandContext,
   command: string,
   use: (run: OpenedRun) => Promise<Reply>,
 ): Promise<Reply> {
-  const { run } = await context.board.now();
-  if (run !== null) return use(run);
+  const { run, beside } = await context.board.now();
+  const open = run ?? beside;
+  if (open !== null) return use(open);
   return decline(context, command, noRun(), null);
+}
+
+/** Gives a command the run that migrates, or declines because there is none: an operation has no phases. */
+export async function withMigrationRun(
+  context: CommandContext,
+  command: string,
+  use: (run: OpenedRun) => Promise<Reply>,
+): Promise<Reply> {
+  const { run } = await context.board.now();
+  return run === null ? decline(context, command, noRun(), null) : use(run);
 }
 
 /** What a receipt says about a request: whether it waits for people or was granted at once. */

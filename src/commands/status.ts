@@ -3,5 +3,5 @@ import type { Reply } from './reply.js';
 
 /** Where the open run stands, or how the last one ended. */
 export function status(snapshot: Snapshot, by: string, now: number): Reply {
-  return { kind: 'status', run: snapshot.run, last: snapshot.last, now, by };
+  return { kind: 'status', run: snapshot.run, beside: snapshot.beside, last: snapshot.last, now, by };
 }

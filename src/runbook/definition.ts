@@ -78,6 +78,14 @@ const blockFields = {
 export const Block = z.strictObject(blockFields);
 export type Block = z.infer<typeof Block>;
 
+/** A block that people ask for by name, whenever it is needed. */
+export const Operation = z.strictObject({
+  ...blockFields,
+  /** Changes nothing of the migration: its run may be open beside the one that migrates the same target. */
+  beside: z.boolean().optional(),
+});
+export type Operation = z.infer<typeof Operation>;
+
 /** One thing a rollback would throw away, counted at the moment the question is asked. */
 export const LossMeter = z.strictObject({
   label: z.string().min(3).max(100),
@@ -95,7 +103,7 @@ export const Runbook = z.strictObject({
   targets: z.array(Name).min(1),
   migration: z.strictObject({ from: z.string().min(1), to: z.string().min(1) }),
   phases: z.array(Block).min(1),
-  operations: z.array(Block).default([]),
+  operations: z.array(Operation).default([]),
   rollback: z.strictObject({ ...blockFields, loss: z.array(LossMeter).default([]) }),
 });
 export type Runbook = z.infer<typeof Runbook>;

@@ -1,3 +1,4 @@
+import { standsBeside } from './beside.js';
 import { type Block, type BlockRef, findBlock, targetOf } from './definition.js';
 import type { EventOf } from './events.js';
 import {
@@ -63,7 +64,10 @@ export function next(state: RunState, now: number): Next {
       ? blockNext(state, state.current, block)
       : betweenBlocks(state);
   // Looking at what a failure left is no step: whoever stopped a run is told what is true now.
-  return state.stopped !== null && wanted.kind !== 'assess' ? { kind: 'stopped' } : wanted;
+  if (state.stopped === null || wanted.kind === 'assess') return wanted;
+  if (!standsBeside(state)) return { kind: 'stopped' };
+  // An operation is asked for anew; stopped, it would only keep the next one out.
+  return wanted.kind === 'finish_run' ? wanted : { kind: 'finish_run', outcome: 'closed' };
 }
 
 function gateNext(gate: Gate, now: number): Next {

@@ -1,8 +1,8 @@
 import type { Config } from '../config.js';
+import { standsBeside, workedTargets } from '../runbook/beside.js';
 import type { CommandOf } from '../runbook/command.js';
 import type { TargetState } from '../runbook/events.js';
 import { hasChanged, type OpenedRun } from '../runbook/state.js';
-import { heldTargets } from '../store/runs.js';
 import type { LossCounter, TargetReader } from './ports.js';
 import type { StepAt } from './steps.js';
 
@@ -41,16 +41,19 @@ export function createAssessor(deps: {
     }
   }
 
-  const targets = (state: OpenedRun) => Promise.all(heldTargets(state.runbook, state.purpose).map(read));
+  const targets = (state: OpenedRun) => Promise.all(workedTargets(state).map(read));
 
   return {
     targets,
     async assess(state, at) {
-      const meters = hasChanged(state) ? state.runbook.rollback.loss : [];
+      // An operation beside the migration is none of the rollback's business.
+      const rollback = hasChanged(state) && !standsBeside(state);
+      const meters = rollback ? state.runbook.rollback.loss : [];
       const [states, loss] = await Promise.all([targets(state), deps.loss.count(meters)]);
-      const notes = hasChanged(state)
-        ? []
-        : ['This run has not changed any target, so there is nothing to roll back.'];
+      const notes =
+        hasChanged(state) || standsBeside(state)
+          ? []
+          : ['This run has not changed any target, so there is nothing to roll back.'];
       return {
         type: 'Assess',
         block: at.block,

@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { besideHold, type Intent, standsBeside, workedTargets } from '../runbook/beside.js';
 import type { Command } from '../runbook/command.js';
 import { decide } from '../runbook/decide.js';
-import { type BlockRef, findBlock, type Runbook, targetOf } from '../runbook/definition.js';
-import { decodeRunEvent, encodeEvent, type Purpose, type RunEvent, TargetEvent } from '../runbook/events.js';
+import { decodeRunEvent, encodeEvent, type RunEvent, TargetEvent } from '../runbook/events.js';
 import { evolve } from '../runbook/evolve.js';
 import type { Refusal } from '../runbook/refusal.js';
 import { initialState, type OpenedRun, type RunState } from '../runbook/state.js';
@@ -80,13 +80,10 @@ export function runOfStream(stream: string): number | null {
   return match === null ? null : Number(match[1]);
 }
 
-/** Targets that a run for this purpose holds: all of its runbook's, or those its one block works on. */
-export function heldTargets(runbook: Runbook, purpose: Purpose): string[] {
-  if (purpose.kind === 'runbook') return [...runbook.targets];
-  const ref: BlockRef = purpose;
-  const block = findBlock(runbook, ref);
-  if (block === undefined) return [...runbook.targets];
-  return [...new Set(block.steps.map((step) => targetOf(runbook, block, step)))];
+/** What a run holds while it is open: the targets it works on, or their holds beside the migration. */
+export function heldTargets(intent: Intent): string[] {
+  const targets = workedTargets(intent);
+  return standsBeside(intent) ? targets.map(besideHold) : targets;
 }
 
 /** The deciders' shell: loads a run, decides, appends; keeps folded states so that a look costs one query. */
@@ -145,9 +142,9 @@ export function createRuns(deps: {
 
   /** The heads of the targets that this command would take or give back. */
   async function headsFor(command: Command, state: RunState): Promise<TargetHead[]> {
-    if (command.type === 'OpenRun') return heads(heldTargets(command.runbook, command.purpose));
+    if (command.type === 'OpenRun') return heads(heldTargets(command));
     const closes = command.type === 'Close' || command.type === 'FinishRun';
-    return closes && state.kind === 'run' ? heads(heldTargets(state.runbook, state.purpose)) : [];
+    return closes && state.kind === 'run' ? heads(heldTargets(state)) : [];
   }
 
   return {

@@ -1,3 +1,4 @@
+import { standsBeside } from '../../runbook/beside.js';
 import type { EventOf } from '../../runbook/events.js';
 import { gateMessageKey } from '../../runbook/people.js';
 import { gateById, type OpenedRun } from '../../runbook/state.js';
@@ -65,7 +66,8 @@ function ofRun(seen: SeenEvent, state: OpenedRun): MessageOperation[] {
     case 'RunResumed':
       return [once(seen, 'resumed', renderResumed(state, event))];
     case 'BlockFinished':
-      return [once(seen, 'finished', renderBlockFinished(state, event, head))];
+      // The end of its run says it, right after.
+      return standsBeside(state) ? [] : [once(seen, 'finished', renderBlockFinished(state, event, head))];
     case 'RunClosed':
       return [{ ...at, key: closedKey(run), message: renderClosed(state, event, head), mode: 'once' }];
     case 'ApprovalRequested':

@@ -1,3 +1,4 @@
+import { workedTargets } from '../../runbook/beside.js';
 import {
   blockProgress,
   nextPhase,
@@ -7,7 +8,6 @@ import {
   stepProgress,
   troubledSteps,
 } from '../../runbook/state.js';
-import { heldTargets } from '../../store/runs.js';
 import { line } from './escape.js';
 import { cutMrkdwn, fitLines, LIMITS } from './limits.js';
 import { type Block, context, divider, header, message, type Rendered, section } from './message.js';
@@ -22,13 +22,7 @@ export function renderCard(state: OpenedRun): Rendered {
   return message(
     text,
     [header(`${emoji} ${title}`), section(`*${word}*\n${whatNow(state)}`), ...phaseBlocks(state), divider],
-    [
-      context(
-        openedBy(state),
-        `Targets: ${heldTargets(state.runbook, state.purpose).map(line).join(', ')}`,
-        ...migration(state),
-      ),
-    ],
+    [context(openedBy(state), `Targets: ${workedTargets(state).map(line).join(', ')}`, ...migration(state))],
   );
 }
 

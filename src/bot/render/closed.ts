@@ -1,16 +1,18 @@
+import { standsBeside } from '../../runbook/beside.js';
 import { describeCover } from '../../runbook/decide/words.js';
 import type { EventOf } from '../../runbook/events.js';
-import { blockProgress, type GateStatus, type OpenedRun } from '../../runbook/state.js';
+import { blockProgress, type GateStatus, type OpenedRun, stepProgress } from '../../runbook/state.js';
 import { standing } from './card.js';
 import { line, person } from './escape.js';
 import { fitLines } from './limits.js';
 import { context, header, message, type Rendered, section } from './message.js';
 import { type ChainHead, chainWords } from './notes.js';
 import { listedBlocks, runTitle, tally, whatNow } from './now.js';
-import { duration, people, targetLine, targetWords } from './words.js';
+import { duration, mark, people, sentence, targetLine, targetWords } from './words.js';
 
 /** The end of a run: its outcome, who did what, how long it took, where each target is. */
 export function renderClosed(state: OpenedRun, event: EventOf<'RunClosed'>, head: ChainHead): Rendered {
+  if (standsBeside(state)) return renderBesideClosed(state, event, head);
   const { word, emoji } = standing(state);
   const took = state.closed === null ? '' : ` It took ${duration(state.closed.at - state.openedAt)}.`;
   const who =
@@ -31,6 +33,29 @@ export function renderClosed(state: OpenedRun, event: EventOf<'RunClosed'>, head
       ...approvals(state),
     ],
     [section(whatNow(state)), context(chainWords(head))],
+  );
+}
+
+/** An operation beside the migration: what came of it, and nothing of phases and revisions. */
+function renderBesideClosed(state: OpenedRun, event: EventOf<'RunClosed'>, head: ChainHead): Rendered {
+  const { word, emoji } = standing(state);
+  const title = line(runTitle(state));
+  const came = listedBlocks(state).flatMap(({ ref, block }) =>
+    block.steps.flatMap((step) => {
+      const { status, summary } = stepProgress(state, ref, step.id);
+      return status === 'pending' || summary === '' ? [] : [`${mark(status)} ${line(sentence(summary))}`];
+    }),
+  );
+  const what = fitLines(came, 2_600, 'steps') || 'Nothing was done.';
+  const who = `Asked for by ${person(state.requester)}${event.by === 'm10bot' ? '' : `, closed by ${person(event.by)}`}${event.reason === '' ? '' : `: ${line(event.reason)}`}.`;
+  return message(
+    `${emoji} Run ${state.run} is closed: ${word}. ${title}. ${what}`,
+    [
+      header(`${emoji} Run ${state.run} is closed: ${word}`),
+      section(`*${title}*\n${what}\n${who}`),
+      ...approvals(state),
+    ],
+    [context(chainWords(head))],
   );
 }
 

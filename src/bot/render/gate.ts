@@ -1,3 +1,4 @@
+import { standsBeside } from '../../runbook/beside.js';
 import { describeCover } from '../../runbook/decide/words.js';
 import type { Finding, Plan, PlannedSql } from '../../runbook/events.js';
 import { shortDigest } from '../../runbook/fingerprint.js';
@@ -27,7 +28,11 @@ export function renderGate(state: OpenedRun, gate: Gate, end: GateEnd = {}): Ren
     const asks = `${person(gate.requestedBy)} asks to ${asked(gate, about)} in run ${state.run}.${because(gate)}`;
     return message(
       `Approval needed: ${line(about)}, run ${state.run}. ${missing(gate)} Until ${gate.expiresAt === null ? 'withdrawn' : utc(gate.expiresAt)}. React to this message: ✅ approves, ❌ refuses, 🛑 stops the run.`,
-      [header(`🟡 Approval needed: ${about}`), section(`${asks}\n${change(gate.plan)}`), ...body],
+      [
+        header(`🟡 Approval needed: ${about}`),
+        section(`${asks}\n${change(gate.plan, standsBeside(state))}`),
+        ...body,
+      ],
       [section(howToAnswer(gate)), small],
     );
   }
@@ -57,7 +62,8 @@ function because({ cover }: Gate): string {
   return ` Reason given: ${line(cover.reason)}`;
 }
 
-function change(plan: Plan | null): string {
+/** @param beside it is none of the migration's: where that stands would only lead astray */
+function change(plan: Plan | null, beside: boolean): string {
   if (plan === null) return '';
   const moves = plan.sql.map(
     (sql) => `*${line(sql.target)}* goes from ${code(sql.from)} to ${code(sql.to)}${via(sql)}.`,
@@ -68,9 +74,10 @@ function change(plan: Plan | null): string {
     changing === 0
       ? 'It changes nothing on any target.'
       : `${plural(changing, 'step')} of ${plan.steps.length} can change ${[...touched].map((t) => `*${line(t)}*`).join(' and ')}.`;
-  const now = plan.targets.map(
-    (t) =>
-      `*${line(t.target)}*, database ${line(t.database)}, is at ${t.revision === null ? 'no revision' : code(t.revision)} now.`,
+  const now = plan.targets.map((t) =>
+    beside
+      ? `*${line(t.target)}* is database ${line(t.database)}. The migration is not touched.`
+      : `*${line(t.target)}*, database ${line(t.database)}, is at ${t.revision === null ? 'no revision' : code(t.revision)} now.`,
   );
   return fitLines([counted, ...moves, ...now], 2_000, 'lines');
 }

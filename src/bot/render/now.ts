@@ -1,3 +1,4 @@
+import { standsBeside } from '../../runbook/beside.js';
 import { describeCover } from '../../runbook/decide/words.js';
 import { type Block, type BlockRef, findBlock } from '../../runbook/definition.js';
 import {
@@ -17,7 +18,10 @@ import { moment, people, plural } from './words.js';
 
 /** What a run waits for, and who can do what about it now, in a sentence or two. */
 export function whatNow(state: OpenedRun): string {
-  if (state.closed !== null) return `Run ${state.run} is closed. ${code('/m10 preflight')} opens a new one.`;
+  if (state.closed !== null) {
+    const again = standsBeside(state) ? '' : ` ${code('/m10 preflight')} opens a new one.`;
+    return `Run ${state.run} is closed.${again}`;
+  }
   const running = runningStep(state);
   if (running !== undefined) {
     if (state.stopped?.now === true) return `Stopped: ${code(running.id)} is being ended.`;
@@ -36,6 +40,7 @@ export function whatNow(state: OpenedRun): string {
     const until = gate.expiresAt === null ? '' : ` until ${moment(gate.expiresAt)}`;
     return `${plural(missing, 'approval')} missing for ${line(describeCover(state.runbook, gate.cover))}: ${who} may react on request ${gate.id}${until}.`;
   }
+  if (standsBeside(state)) return besideNow(state);
   if (state.stopped !== null) {
     return `Nothing runs. An operator may ${code('/m10 resume')}${rollbackChoice(state)} or ${code('/m10 close REASON')}.`;
   }
@@ -55,9 +60,18 @@ export function whatNow(state: OpenedRun): string {
   return 'Nothing is left to do; the run closes by itself.';
 }
 
+/** The same for an operation beside the migration: commands mean the migration's run first, so buttons are named. */
+function besideNow(state: OpenedRun): string {
+  const trouble = troubledSteps(state)[0];
+  if (state.stopped === null && trouble !== undefined) {
+    return `${code(trouble.id)} did not pass. On its message an operator may retry it, and anyone may stop it, which ends this run.`;
+  }
+  return 'Nothing is left to do; the run closes by itself.';
+}
+
 /** Whether a rollback can be asked for: something was changed, and it is not the rollback that did not pass. */
 export function offersRollback(state: OpenedRun): boolean {
-  return hasChanged(state) && state.current?.kind !== 'rollback';
+  return !standsBeside(state) && hasChanged(state) && state.current?.kind !== 'rollback';
 }
 
 function rollbackChoice(state: OpenedRun): string {
@@ -72,6 +86,7 @@ export function safeNow(state: OpenedRun): string {
       ? `${code(running.id)} is being ended; its target is looked at before its result is told. Nothing else starts.`
       : `${code(running.id)} is running and will finish; no step starts after it. ${code('/m10 stop now')} ends it too.`;
   }
+  if (standsBeside(state)) return 'No step is running and none will start. The run closes.';
   return hasChanged(state)
     ? 'No step is running and none will start. What finished before stays as it is.'
     : 'No step is running and none will start. This run has changed nothing.';

@@ -1,3 +1,4 @@
+import { standsBeside } from '../../runbook/beside.js';
 import { describeBlock } from '../../runbook/decide/words.js';
 import { blockKey, findBlock } from '../../runbook/definition.js';
 import type { EventOf, Loss } from '../../runbook/events.js';
@@ -42,22 +43,28 @@ export function renderPrompt(view: PromptView): Rendered {
   const where = line(describeBlock(state.runbook, assessed.block));
   const took = failed === undefined ? '' : ` after ${duration(failed.durationMs)}`;
   const what = failed === undefined ? '' : `\n${line(sentence(failed.summary))}`;
-  const targets = assessed.targets.map(targetWords).join('; ');
+  const beside = standsBeside(state);
+  const targets = beside ? 'nothing runs' : assessed.targets.map(targetWords).join('; ');
+  const may = beside ? 'retry' : `retry, skip${offersRollback(state) ? ', roll back' : ''}`;
   const body: Block[] = [
     header(`${emoji} Run ${state.run}: ${title} ${how}`),
     section(`${code(assessed.step)} of ${where} ${how}${took}, attempt ${assessed.attempt}.${what}`),
     ...(advice === undefined ? [] : [section(plain(advice))]),
     ...outputBlocks(failed),
-    section(
-      `*State of the targets, read just now*\n${
-        fitLines(
-          assessed.targets.map((t) => `• ${targetLine(t)}`),
-          1_500,
-          'targets',
-        ) || 'No target could be looked at.'
-      }`,
-    ),
-    ...(hasChanged(state)
+    ...(beside
+      ? []
+      : [
+          section(
+            `*State of the targets, read just now*\n${
+              fitLines(
+                assessed.targets.map((t) => `• ${targetLine(t)}`),
+                1_500,
+                'targets',
+              ) || 'No target could be looked at.'
+            }`,
+          ),
+        ]),
+    ...(hasChanged(state) && !beside
       ? [
           section(
             `*What ${assessed.block.kind === 'rollback' ? 'the rest of the rollback' : 'a rollback'} would lose*\n${lossText(assessed.loss)}`,
@@ -81,7 +88,7 @@ export function renderPrompt(view: PromptView): Rendered {
       section(`*Answered:* ${answer}`),
     ]);
   }
-  const text = `${emoji} Run ${state.run}: ${line(title)} ${how}. ${failed === undefined ? '' : line(sentence(failed.summary))} Now: ${targets || 'unknown'}. The run waits: retry, skip${offersRollback(state) ? ', roll back' : ''} or stop.`;
+  const text = `${emoji} Run ${state.run}: ${line(title)} ${how}. ${failed === undefined ? '' : line(sentence(failed.summary))} Now: ${targets || 'unknown'}. The run waits: ${may} or stop.`;
   return message(text, body, [choices(view, title), context(...explained(state))]);
 }
 
@@ -104,6 +111,9 @@ function lossText(loss: readonly Loss[]): string {
 }
 
 function explained(state: OpenedRun): string[] {
+  if (standsBeside(state)) {
+    return ['Retry asks for a new approval. Stop ends this run, and this run alone; anyone may.'];
+  }
   const rollback = offersRollback(state);
   const lines = [
     'Retry and skip ask for a new approval where something is changed or left out.',
@@ -156,10 +166,13 @@ function choices({ state, assessed }: PromptView, title: string): Block {
   );
   const stop = make('stop', 'Stop', {
     title: 'Stop the run?',
-    text: `Run ${state.run} starts no further step until an operator resumes it. What is done stays done.`,
+    text: standsBeside(state)
+      ? `Run ${state.run} closes. What is done stays done.`
+      : `Run ${state.run} starts no further step until an operator resumes it. What is done stays done.`,
     yes: 'Stop the run',
   });
   const id = `prompt:${state.run}:${stepKey(assessed.block, assessed.step)}:${assessed.attempt}`;
+  if (standsBeside(state)) return actions(id.slice(0, 255), [retry, stop]);
   const elements = offersRollback(state) ? [retry, skip, rollback, stop] : [retry, skip, stop];
   return actions(id.slice(0, 255), elements);
 }

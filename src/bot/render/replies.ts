@@ -2,10 +2,12 @@ import type { AuditEntry, Reply, Usage } from '../../commands/reply.js';
 import type { OpenedRun } from '../../runbook/state.js';
 import { renderCard, standing } from './card.js';
 import { code, line, person, prose } from './escape.js';
+import { renderJobsLog } from './jobs-log.js';
+import { renderJobs } from './jobs-shown.js';
 import { cutMrkdwn, fitLines, LIMITS } from './limits.js';
-import { context, header, message, type Rendered, section } from './message.js';
+import { context, divider, header, message, type Rendered, section } from './message.js';
 import { type ChainHead, chainWords } from './notes.js';
-import { openedBy, runTitle } from './now.js';
+import { openedBy, runTitle, whatNow } from './now.js';
 import { renderRefusal } from './refused.js';
 import { duration, moment } from './words.js';
 
@@ -19,7 +21,11 @@ export function renderReply(reply: Reply): Rendered {
     case 'help':
       return renderHelp(reply.usages);
     case 'status':
-      return renderStatus(reply.run, { now: reply.now, last: reply.last });
+      return renderStatus(reply.run, { now: reply.now, last: reply.last, beside: reply.beside });
+    case 'jobs':
+      return renderJobs(reply);
+    case 'jobs-log':
+      return renderJobsLog(reply);
     case 'audit':
       return renderAudit(reply.run, reply.entries, { head: reply.head, chain: reply.chain });
   }
@@ -28,15 +34,43 @@ export function renderReply(reply: Reply): Rendered {
 /** Where the open run stands; without one, what the last one came to. */
 export function renderStatus(
   run: OpenedRun | null,
-  at: { readonly now: number; readonly head?: ChainHead; readonly last?: OpenedRun | null },
+  at: {
+    readonly now: number;
+    readonly head?: ChainHead;
+    readonly last?: OpenedRun | null;
+    readonly beside?: OpenedRun | null;
+  },
 ): Rendered {
-  if (run === null) return noRun(at.last ?? null, at.now);
+  const beside = at.beside ?? null;
+  if (run === null && beside === null) return noRun(at.last ?? null, at.now);
+  if (run === null) return alone(beside, at.now);
   const card = renderCard(run);
   const small = [
     `Open for ${duration(at.now - run.openedAt)}`,
     ...(at.head === undefined ? [] : [chainWords(at.head)]),
   ];
-  return { text: card.text, blocks: [...card.blocks, context(...small)] };
+  const also = beside === null ? null : besideLine(beside);
+  return {
+    text: also === null ? card.text : cutMrkdwn(`${card.text} ${also}`, LIMITS.text),
+    blocks: [...card.blocks, context(...small), ...(also === null ? [] : [divider, section(also)])],
+  };
+}
+
+/** An operation beside the run, in short. */
+function besideLine(state: OpenedRun): string {
+  const { word, emoji } = standing(state);
+  return `${emoji} Beside it, run ${state.run}: *${line(runTitle(state))}* · ${word.toLowerCase()}. ${whatNow(state)}`;
+}
+
+/** An operation while no run migrates. */
+function alone(state: OpenedRun | null, now: number): Rendered {
+  if (state === null) return noRun(null, now);
+  const card = renderCard(state);
+  const none = `No run migrates. An operator opens one with ${code('/m10 preflight')}.`;
+  return {
+    text: card.text,
+    blocks: [...card.blocks, context(`Open for ${duration(now - state.openedAt)}`, none)],
+  };
 }
 
 function noRun(last: OpenedRun | null, now: number): Rendered {

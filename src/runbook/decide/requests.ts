@@ -1,3 +1,4 @@
+import { isBesideHold, standsBeside, targetOfHold } from '../beside.js';
 import type { CommandOf } from '../command.js';
 import { type Block, type BlockRef, findBlock } from '../definition.js';
 import type { Cover, RunEvent, Via } from '../events.js';
@@ -29,6 +30,13 @@ export function openRun(state: RunState, command: CommandOf<'OpenRun'>): Decisio
   if (state.kind === 'run') return refuse('run_open', `Run ${state.run} exists already.`);
   if (!command.operator) return operatorsOnly('open a run');
   const held = command.busy[0];
+  if (held !== undefined && isBesideHold(held.target)) {
+    return refuse(
+      'target_busy',
+      `Run ${held.run} is another operation on ${targetOfHold(held.target)}, and is still open.`,
+      'Answer its request first: ✅ approves, ❌ withdraws it. `/m10 status` shows it.',
+    );
+  }
   if (held !== undefined) {
     return refuse(
       'target_busy',
@@ -96,6 +104,13 @@ export function requestRollback(state: OpenedRun, command: CommandOf<'RequestRol
   if (!command.operator) return operatorsOnly('ask for a rollback');
   const running = busy(state);
   if (running !== undefined) return running;
+  if (standsBeside(state)) {
+    return refuse(
+      'nothing_to_roll_back',
+      `Run ${state.run} is an operation beside the migration, which has no rollback.`,
+      '`/m10 retry` tries it again; `/m10 stop` ends it.',
+    );
+  }
   if (state.current?.kind === 'rollback') {
     return refuse('step_failed', 'The rollback itself is under way.', 'Use `/m10 retry` to go on with it.');
   }
@@ -129,6 +144,13 @@ export function requestSkip(state: OpenedRun, command: CommandOf<'RequestSkip'>)
       'step_not_skippable',
       'No phase is under way, so there is no step to skip.',
       'A step can be skipped once its phase has reached it.',
+    );
+  }
+  if (standsBeside(state)) {
+    return refuse(
+      'step_not_skippable',
+      `Without its step nothing is left of run ${state.run}.`,
+      '`/m10 retry` tries it again; `/m10 stop` ends the run.',
     );
   }
   const step = block.steps.find((s) => s.id === command.step);

@@ -1,9 +1,12 @@
+import { standsBeside } from '../beside.js';
 import { type BlockRef, findBlock, type Runbook } from '../definition.js';
 import type { Cover } from '../events.js';
 
 /** A block's name in messages. */
 export function describeBlock(runbook: Runbook, ref: BlockRef): string {
   const title = findBlock(runbook, ref)?.title ?? (ref.kind === 'rollback' ? 'rollback' : ref.id);
+  // Made for one occasion: its title says it all, and its id means nothing to anybody.
+  if (ref.kind === 'operation' && standsBeside({ runbook, purpose: ref })) return title;
   return ref.kind === 'rollback' ? `rollback (${title})` : `${ref.kind} ${ref.id} (${title})`;
 }
 
