@@ -21,6 +21,7 @@ import { openState } from './main/state.js';
 import { createRedactor } from './redact.js';
 import type { Runbook } from './runbook/definition.js';
 import type { Plan } from './runbook/events.js';
+import { noJobs } from './runbook/jobs/port.js';
 import { createAdvance } from './runner/advance.js';
 import { createAssessor } from './runner/assess.js';
 import { createGates } from './runner/gates.js';
@@ -95,6 +96,7 @@ export async function startBot(options: { readonly config: Config; readonly log:
       processes,
       people: slack.people,
       config,
+      jobs: noJobs,
       now,
       workDirectory: join(config.state.directory, 'work'),
     };

@@ -5,6 +5,10 @@ import type { StepKind } from '../runbook/step-kind.js';
 import { alembicDowngrade } from './alembic/downgrade.js';
 import { alembicUpgrade } from './alembic/upgrade.js';
 import { commandChange } from './command-change.js';
+import { jobsPause } from './jobs/pause.js';
+import { jobsResume } from './jobs/resume.js';
+import { jobsRetire } from './jobs/retire.js';
+import { jobsRun } from './jobs/run.js';
 import { postgresArchive } from './postgres-archive.js';
 import { postgresBackup } from './postgres-backup.js';
 
@@ -19,5 +23,9 @@ export function createActions(deps: StepDeps, plans: Plans = createPlans(deps)):
     alembicDowngrade(deps, plans),
     postgresArchive(deps),
     commandChange(deps),
+    jobsPause(deps),
+    jobsResume(deps),
+    jobsRun(deps),
+    jobsRetire(deps),
   ];
 }

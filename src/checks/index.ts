@@ -7,6 +7,7 @@ import { command } from './command.js';
 import type { StepDeps } from './deps.js';
 import { diskSpace } from './disk-space.js';
 import { httpMetrics } from './http-metrics.js';
+import { jobsScheduled } from './jobs-scheduled.js';
 import { createPlans, type Plans } from './plan/plans.js';
 import { postgresActivity } from './postgres-activity.js';
 import { postgresCall } from './postgres-call.js';
@@ -35,5 +36,6 @@ export function createChecks(deps: StepDeps, plans: Plans = createPlans(deps)): 
     diskSpace(deps),
     approversPresent(deps),
     windowOpen(deps),
+    jobsScheduled(deps),
   ];
 }

@@ -3,6 +3,7 @@ import type { StepDeps } from '../checks/deps.js';
 import { createChecks } from '../checks/index.js';
 import { createProcesses } from '../clients/process.js';
 import type { TargetConfig } from '../config.js';
+import { noJobs } from '../runbook/jobs/port.js';
 import type { StepKind } from '../runbook/step-kind.js';
 
 const offline = 'there is no connection to Slack here';
@@ -19,7 +20,8 @@ export function offlineKinds(): ReadonlyMap<string, StepKind<TargetConfig>> {
       roster: async () => ({ eligible: [], ineligible: [], problems: [offline] }),
       signs: async () => null,
     },
-    config: { backups: { directory: '.', minFreeBytes: 0 }, windows: [], targets: {} },
+    config: { backups: { directory: '.', minFreeBytes: 0 }, windows: [], targets: {}, jobs: null },
+    jobs: noJobs,
     now: Date.now,
     workDirectory: '.',
   };

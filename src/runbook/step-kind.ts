@@ -13,6 +13,8 @@ export interface PlanContext<Target> {
 export interface StepContext<Target> extends PlanContext<Target> {
   readonly run: number;
   readonly attempt: number;
+  /** When this attempt began, by the journal's clock; ms since the epoch. */
+  readonly startedAt: number;
   /** Names the folder of a child's output, such as `run-7/production.apply/2`. */
   readonly childId: string;
   /** Marks every database session of this attempt in `pg_stat_activity`; at most 63 bytes. */

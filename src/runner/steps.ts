@@ -72,6 +72,7 @@ export function createSteps(deps: {
       target,
       run: state.run,
       attempt: at.attempt,
+      startedAt: stepProgress(state, at.block, at.step).startedAt ?? now(),
       childId: `run-${state.run}/${blockKey(at.block).replace(':', '.')}/${step.id}/${at.attempt}`,
       applicationName: applicationName(state.run, at, deps.digest),
       signal,

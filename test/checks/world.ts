@@ -7,7 +7,9 @@ import { inject } from 'vitest';
 import type { StepDeps } from '../../src/checks/deps.js';
 import { createProcesses } from '../../src/clients/process.js';
 import type { MaintenanceWindow, TargetConfig } from '../../src/config.js';
+import type { JobsConfig } from '../../src/config-jobs.js';
 import { GatePolicy, Runbook } from '../../src/runbook/definition.js';
+import { type JobsPort, noJobs } from '../../src/runbook/jobs/port.js';
 import type { People, Roster } from '../../src/runbook/people.js';
 import type { Outcome, Probe, StepContext, StepKind } from '../../src/runbook/step-kind.js';
 import { layoutBackend } from '../../workspace/backend/layout.js';
@@ -63,6 +65,7 @@ export interface Given {
   readonly roster: Roster;
   readonly now: () => number;
   readonly minFreeBytes: number;
+  readonly jobs: { readonly config: JobsConfig; readonly port: JobsPort };
 }
 
 /** Everything a step needs, on real parts; only the people are given. */
@@ -135,7 +138,9 @@ export async function createWorld(): Promise<World> {
         backups: { directory: backups, minFreeBytes: given.minFreeBytes ?? 0 },
         windows: given.windows ?? [],
         targets: Object.fromEntries((given.targets ?? []).map((t) => [t.name, t])),
+        jobs: given.jobs?.config ?? null,
       },
+      jobs: given.jobs?.port ?? noJobs,
       now: given.now ?? Date.now,
       workDirectory: join(directory, 'work'),
     }),
@@ -161,6 +166,7 @@ export function contextOf(
   target: TargetConfig,
   given: {
     readonly timeout?: number;
+    readonly startedAt?: number;
     readonly signal?: AbortSignal;
     readonly data?: Record<string, Record<string, unknown>>;
     readonly uses?: string;
@@ -180,6 +186,7 @@ export function contextOf(
     target,
     run: 7,
     attempt: 1,
+    startedAt: given.startedAt ?? Date.now(),
     childId: `run-7/${id}`,
     applicationName: `m10bot:7:test:${id}`,
     signal: given.signal ?? new AbortController().signal,

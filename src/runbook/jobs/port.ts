@@ -86,3 +86,21 @@ export interface JobOnce {
   readonly trigger: 'hand' | 'runbook';
   readonly signal: AbortSignal;
 }
+
+/** The jobs of a configuration that has none. */
+export const noJobs: JobsPort = {
+  target: null,
+  retire: [],
+  pause: async () => undefined,
+  resume: async () => undefined,
+  runOnce: async () => ({
+    outcome: 'skipped',
+    summary: 'No jobs are configured in m10.yml.',
+    counts: {},
+    output: '',
+    advice: 'Add the section `jobs` to m10.yml and start the bot again.',
+    durationMs: 0,
+  }),
+  overview: async () => [],
+  log: async () => [],
+};

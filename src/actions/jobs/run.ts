@@ -1,0 +1,165 @@
+import { z } from 'zod';
+import type { StepDeps } from '../../checks/deps.js';
+import { OneJob } from '../../checks/jobs/arguments.js';
+import { elsewhere, jobsPlace, nothingToSurvey } from '../../checks/jobs/place.js';
+import { jobParts } from '../../checks/jobs/settings.js';
+import { failed, passed, spoken, table } from '../../checks/outcome.js';
+import { readCode } from '../../checks/plan/code.js';
+import { quoted } from '../../checks/quoted.js';
+import type { TargetConfig } from '../../config.js';
+import type { JobsConfig } from '../../config-jobs.js';
+import type { JobName } from '../../runbook/jobs/names.js';
+import type { JobReport, JobsPort } from '../../runbook/jobs/port.js';
+import {
+  defineKind,
+  type Outcome,
+  type Probe,
+  type StepContext,
+  type StepKind,
+} from '../../runbook/step-kind.js';
+
+const Args = z.strictObject({
+  job: OneJob,
+  /** Show what it would do, and change nothing. */
+  'dry-run': z.boolean('expected true or false').default(false),
+});
+
+/** A run that began before the attempt is another one's; runs of one job are few. */
+const looked = 20;
+
+/** Runs a job once, under its own lock, whether its schedule is on or off. */
+export function jobsRun(deps: StepDeps): StepKind<TargetConfig> {
+  return defineKind({
+    name: 'jobs.run',
+    changes: true,
+    args: Args,
+    describe(args, { target, step }) {
+      const { jobs } = deps.config;
+      const deed = jobs === null ? '' : ` ${deedOf(jobs, args.job)}`;
+      const dry = args['dry-run'] ? ' as a dry run, which changes nothing' : '';
+      return {
+        words: `Run the job ${args.job} of ${target.name} once${dry}, under its lock, up to ${spoken(step.timeout)}.${deed}`,
+        commands: [
+          commandOf(jobs, args.job) ?? `/m10 jobs run ${args.job}${args['dry-run'] ? ' --dry-run' : ''}`,
+        ],
+      };
+    },
+    async survey(args, { target }) {
+      const place = jobsPlace(deps, target.name, 'run');
+      if (place.kind !== 'here') return nothingToSurvey(place);
+      const parts = jobParts(place.jobs, [args.job]);
+      if (place.jobs[args.job].command === undefined)
+        return { kind: 'surveyed', parts, sql: [], warnings: [] };
+      // The team's own program does what the code of the backend says.
+      const read = await readCode(deps, target);
+      if (read.kind === 'failed') return read;
+      const { digest, commit } = read.code;
+      return {
+        kind: 'surveyed',
+        parts: {
+          ...parts,
+          'code digest': digest.slice(0, 16),
+          'code commit': commit ?? 'not in a git repository',
+        },
+        sql: [],
+        warnings: [],
+      };
+    },
+    async run(args, context) {
+      const place = jobsPlace(deps, context.target.name, 'run');
+      if (place.kind !== 'here') return elsewhere(place);
+      const report = await place.port.runOnce({
+        job: args.job,
+        dryRun: args['dry-run'],
+        by: context.requester,
+        trigger: 'runbook',
+        signal: context.signal,
+      });
+      return judged(args.job, args['dry-run'], report);
+    },
+    async probe(args, context): Promise<Probe> {
+      const place = jobsPlace(deps, context.target.name, 'run');
+      if (place.kind !== 'here') return { kind: 'done', outcome: elsewhere(place) };
+      return whatBecame(place.port, args, context);
+    },
+  });
+}
+
+async function whatBecame(
+  port: JobsPort,
+  args: z.infer<typeof Args>,
+  context: StepContext<TargetConfig>,
+): Promise<Probe> {
+  const { job } = args;
+  const found = (await port.log(job, looked)).find(
+    (r) => r.trigger === 'runbook' && r.dryRun === args['dry-run'] && r.startedAt >= context.startedAt,
+  );
+  if (found === undefined) {
+    return { kind: 'not_done', evidence: `no run of ${job} was noted since the step began` };
+  }
+  const { outcome, owner, durationMs } = found;
+  if (outcome !== 'running' && outcome !== 'lost') {
+    const report = { ...found, outcome, durationMs: durationMs ?? 0 };
+    return { kind: 'done', outcome: judged(job, found.dryRun, report) };
+  }
+  const seen = (await port.overview()).find((o) => o.job === job);
+  if (seen?.leader?.ours === true) {
+    const until = new Date(seen.leader.expiresAt).toISOString();
+    return {
+      kind: 'running',
+      evidence: `${owner} began ${job} and its lock is held until ${until}, unless it is extended`,
+    };
+  }
+  if (seen?.leader == null && seen?.waitsFor == null) {
+    return {
+      kind: 'unknown',
+      evidence: `${owner} began ${job}; the target did not say who has its lock now`,
+    };
+  }
+  // Its lock is free or another's: the run is over, and each job may be run again after any interruption.
+  return { kind: 'not_done', evidence: `${owner} began ${job} and ended in the middle of it` };
+}
+
+function judged(job: JobName, dryRun: boolean, report: JobReport): Outcome {
+  const { summary, counts, advice } = report;
+  const figures = table(Object.entries(counts).map(([name, count]) => [name, String(count)]));
+  const output = [figures, report.output, advice].filter((part) => part.trim() !== '').join('\n\n');
+  const name = dryRun ? `${job} (dry run)` : job;
+  const said = advice === '' ? summary : `${summary} ${advice}`;
+  switch (report.outcome) {
+    case 'passed':
+      return passed(`${name}: ${summary}`, { output });
+    case 'failed':
+      return failed(`${name}: ${said}`, { output });
+    case 'skipped':
+      return failed(`${name} was not run: ${said}`, { output });
+    case 'lost':
+      return failed(`${name} was ended in the middle: ${said}`, { output });
+  }
+}
+
+function commandOf(jobs: JobsConfig | null, job: JobName): string | null {
+  return jobs?.[job].command?.argv.map(quoted).join(' ') ?? null;
+}
+
+/** What a run does, for whoever approves it. */
+function deedOf(jobs: JobsConfig, job: JobName): string {
+  if (jobs[job].command !== undefined) return "It is the team's own program.";
+  switch (job) {
+    case 'outbox-processor': {
+      const { allow } = jobs[job].http;
+      const hosts = allow.length === 0 ? 'to no host' : `to the hosts ${allow.join(', ')}`;
+      return `It delivers the events that are due: over HTTP ${hosts}, \`notify:\` to Slack.`;
+    }
+    case 'dl-reconcile':
+      return 'It archives dead letters and acknowledges those that are still pending in the main stream.';
+    case 'matview-refresh':
+      return `It refreshes ${jobs[job].view}.`;
+    case 'retention-cleanup': {
+      const { 'dead-letter-archive': archive, 'replay-log': replays, outbox } = jobs[job];
+      return `It deletes archived dead letters older than ${spoken(archive)}, replay log entries older than ${spoken(replays)}, delivered events older than ${spoken(outbox)}, and expired locks.`;
+    }
+    case 'reclaim-gc':
+      return 'It removes the counters of attempts of messages that are not pending any more.';
+  }
+}
