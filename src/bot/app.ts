@@ -2,6 +2,7 @@ import { App, type Receiver } from '@slack/bolt';
 import { createBoard } from '../commands/board.js';
 import type { CommandDeps } from '../commands/context.js';
 import type { Config } from '../config.js';
+import { noJobs } from '../runbook/jobs/port.js';
 import type { Inbox } from '../store/inbox.js';
 import type { Journal } from '../store/journal.js';
 import type { Posted } from '../store/posted.js';
@@ -28,6 +29,8 @@ export interface BotDeps
     'runs' | 'nextRunNumber' | 'loadRunbook' | 'changing' | 'planOf' | 'targetStates'
   > {
   readonly config: Pick<Config, 'slack' | 'operators' | 'targets'>;
+  /** The periodic jobs; absent when the configuration has none. */
+  readonly jobs?: Pick<CommandDeps, 'jobs' | 'jobsJournal'>;
   /** Names of the targets that a run may hold; those of the configuration when not given. */
   readonly targets?: readonly string[];
   readonly slack: SlackAccess;
@@ -95,6 +98,7 @@ export function createBotApp(deps: BotDeps): BotApp {
     changing: deps.changing,
     planOf: deps.planOf,
     targetStates: deps.targetStates,
+    ...(deps.jobs ?? { jobs: noJobs, jobsJournal: null }),
     describe: describeEvent,
   };
   const answer = createAnswers({ client, incidentChannel, log });

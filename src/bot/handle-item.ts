@@ -10,6 +10,9 @@ import type { Reactions } from './reactions.js';
 import { promptActionOf } from './render/prompt-value.js';
 import { renderReply } from './render/replies.js';
 
+/** Looks are for the whole channel; receipts and refusals for the person, as the journal tells the channel. */
+const seenByAll: ReadonlySet<Reply['kind']> = new Set(['audit', 'status', 'jobs', 'jobs-log']);
+
 export interface ItemHandler {
   handle(item: InboxItem): Promise<void>;
   /** Tells the person that their request was given up. */
@@ -27,7 +30,7 @@ export function createItemHandler(deps: {
   const { commands, answer, now } = deps;
 
   async function reply(asker: Asker, made: Reply): Promise<void> {
-    const visibleToAll = made.kind === 'audit' || made.kind === 'status';
+    const visibleToAll = seenByAll.has(made.kind);
     await answer(asker, renderReply(made), visibleToAll);
   }
 

@@ -1,6 +1,8 @@
 import type { Runbook } from '../runbook/definition.js';
 import type { Plan, RunEvent, TargetState, Via } from '../runbook/events.js';
+import type { JobsPort } from '../runbook/jobs/port.js';
 import type { OpenedRun } from '../runbook/state.js';
+import type { JobsJournal } from '../store/jobs.js';
 import type { Journal } from '../store/journal.js';
 import type { Runs } from '../store/runs.js';
 import type { Board } from './board.js';
@@ -24,6 +26,10 @@ export interface CommandDeps {
   planOf(runbook: Runbook): Promise<Plan>;
   /** What the targets look like, read now. */
   targetStates(): Promise<readonly TargetState[]>;
+  /** What is known of the periodic jobs now. Its target is null when the configuration has none. */
+  readonly jobs: Pick<JobsPort, 'target' | 'overview' | 'log'>;
+  /** The stream of the jobs' target; null when the configuration has none. */
+  readonly jobsJournal: JobsJournal | null;
   /** An event in words, for the audit. */
   describe(event: RunEvent, run: OpenedRun): string;
 }

@@ -78,7 +78,7 @@ export async function runCommand(
     case 'audit':
       return audit(context, command.run);
     case 'jobs':
-      return jobsCommand(context, command);
+      return jobsCommand(context, command, now);
     case 'locks':
     case 'outbox':
     case 'replays':

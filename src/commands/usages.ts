@@ -67,7 +67,7 @@ export const usages: Readonly<Record<UsageName, Usage>> = {
   ),
   'jobs pause': usage(
     'jobs pause JOB [REASON]',
-    'operators',
+    'everyone',
     'switches the schedule of a job off; "all" takes every job',
   ),
   'jobs resume': usage(

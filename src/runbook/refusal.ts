@@ -36,6 +36,12 @@ export const reasonCodes = [
   'slack_unreachable',
   'stale',
   'too_early',
+  'no_jobs',
+  'unknown_job',
+  'already_paused',
+  'not_paused',
+  'already_running',
+  'not_running',
 ] as const;
 export type ReasonCode = (typeof reasonCodes)[number];
 

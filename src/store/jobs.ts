@@ -1,3 +1,4 @@
+import type { JobDecision } from '../runbook/jobs/decide.js';
 import { decodeJobEvent, type JobEvent, NoticePosted } from '../runbook/jobs/events.js';
 import { evolveJobs, initialJobs, type JobsState } from '../runbook/jobs/state.js';
 import type { Refusal } from '../runbook/refusal.js';
@@ -10,9 +11,6 @@ export interface LoadedJobs {
   readonly state: JobsState;
   readonly version: number;
 }
-
-/** What a decider of the jobs answers; no events: there is nothing to do. */
-export type JobDecision = { readonly kind: 'accepted'; readonly events: readonly JobEvent[] } | Refusal;
 
 export type JobsExecuted =
   | {

@@ -58,8 +58,14 @@ export function evolveJobs(state: JobsState, event: JobEvent, at: number): JobsS
     case 'JobsPaused': {
       const pause: Pause = { by: event.by, reason: event.reason, at, run: event.run };
       const paused = { ...state.paused };
-      for (const job of event.jobs) paused[job] = pause;
-      return { ...state, paused };
+      const alarms = { ...state.alarms };
+      for (const job of event.jobs) {
+        paused[job] = pause;
+        // A job that is switched off is not late; switched on again, it gets its time anew.
+        const { overdue: _, ...left } = alarms[job];
+        alarms[job] = left;
+      }
+      return { ...state, paused, alarms };
     }
     case 'JobsResumed': {
       const paused = { ...state.paused };
