@@ -5,6 +5,7 @@ import { createActions } from '../../src/actions/index.js';
 import { createChecks } from '../../src/checks/index.js';
 import type { TargetConfig } from '../../src/config.js';
 import { Runbook, targetOf } from '../../src/runbook/definition.js';
+import { jobNames } from '../../src/runbook/jobs/names.js';
 import type { StepKind } from '../../src/runbook/step-kind.js';
 import { contextOf, createWorld, type World } from './world.js';
 
@@ -71,15 +72,45 @@ test('nothing without a gate changes anything', () => {
 });
 
 test('the order holds: staging before production, a backup right before the upgrade, production back first', () => {
-  expect(book.phases.map((p) => p.id)).toEqual(['preflight', 'staging', 'production', 'verification']);
+  expect(book.phases.map((p) => p.id)).toEqual([
+    'preflight',
+    'staging',
+    'production',
+    'verification',
+    'jobs',
+  ]);
   const production = book.phases[2]?.steps.map((s) => s.id) ?? [];
   expect(production.indexOf('production.backup')).toBe(production.indexOf('production.apply') - 1);
   const back = book.rollback.steps.filter((s) => s.uses === 'alembic.downgrade').map((s) => s.on);
   expect(back).toEqual(['production', 'staging']);
   for (const target of back) {
     const own = book.rollback.steps.filter((s) => s.on === target).map((s) => s.uses);
-    expect(own).toEqual(['postgres.archive', 'alembic.downgrade', 'alembic.current', 'postgres.objects']);
+    const pause = target === 'production' ? ['jobs.pause'] : [];
+    expect(own).toEqual([
+      ...pause,
+      'postgres.archive',
+      'alembic.downgrade',
+      'alembic.current',
+      'postgres.objects',
+    ]);
   }
+});
+
+test('the jobs are handed over last: each is run once before the schedules are switched on, and looked at after', () => {
+  const jobs = book.phases.at(-1)?.steps ?? [];
+  expect(jobs.map((s) => s.uses)).toEqual([
+    'jobs.retire',
+    ...jobNames.map(() => 'jobs.run'),
+    'jobs.resume',
+    'jobs.scheduled',
+  ]);
+  const runs = jobs.filter((s) => s.uses === 'jobs.run');
+  expect(runs.map((s) => s.with)).toEqual(jobNames.map((job) => ({ job })));
+  expect(book.rollback.steps[0]).toMatchObject({
+    uses: 'jobs.pause',
+    on: 'production',
+    with: { jobs: 'all' },
+  });
 });
 
 test('mistakes in a step’s arguments are told with their keys', () => {
