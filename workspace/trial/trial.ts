@@ -31,6 +31,8 @@ export interface TrialOptions {
   readonly name?: string;
   readonly slack?: Pick<SlackStandInOptions, 'rateLimits' | 'retryScheduleMs' | 'ackTimeoutMs' | 'port'>;
   readonly change?: Readonly<Record<string, unknown>>;
+  /** As in the configuration's text: changes the section of the jobs, or leaves it out. */
+  readonly jobs?: Readonly<Record<string, unknown>> | null;
   readonly production?: Pick<TrialConfig['production'], 'gate'>;
   readonly runbook?: string;
   /** More of the bot's environment. */
@@ -54,6 +56,8 @@ export interface Trial {
   readonly botEnv: Readonly<Record<string, string>>;
   /** The bot that was started last. */
   bot(): BotProcess;
+  /** Starts another bot beside it, with the same configuration and state; for Socket Mode. */
+  startReplica(): Promise<BotProcess>;
   /** Starts the bot; a former one has been ended. */
   startBot(env?: Readonly<Record<string, string>>): Promise<BotProcess>;
   stop(): Promise<void>;
@@ -113,7 +117,7 @@ export async function createTrial(options: TrialOptions): Promise<Trial> {
           metricsUrl: metrics.url,
           ...options.production,
         },
-        ...pick(options, 'change'),
+        ...pick(options, 'change', 'jobs'),
       }),
       { mode: 0o600 },
     );
@@ -124,6 +128,8 @@ export async function createTrial(options: TrialOptions): Promise<Trial> {
       PATH: tools.value,
       HOME: directory,
       M10_CONFIG: configPath,
+      // Several bots run on one machine, so each takes a port that is free.
+      METRICS_PORT: '0',
       SLACK_API_URL: slack.url,
       SLACK_BOT_TOKEN: slack.tokens.bot,
       ...(mode === 'socket'
@@ -133,9 +139,18 @@ export async function createTrial(options: TrialOptions): Promise<Trial> {
       ...options.env,
     };
     let bot: BotProcess | undefined;
+    const replicas: BotProcess[] = [];
     releases.push(async () => {
-      await bot?.end('SIGTERM');
+      await Promise.all([bot, ...replicas].map((each) => each?.end('SIGTERM')));
     });
+    const start = (log: string, env: Readonly<Record<string, string>>) =>
+      startBotProcess({
+        argv: [join(options.dist, 'src', 'cli.js'), 'start'],
+        cwd: directory,
+        env: { ...botEnv, ...env },
+        logPath: join(directory, log),
+        watch: options.watch,
+      });
     return {
       directory,
       backend,
@@ -156,15 +171,14 @@ export async function createTrial(options: TrialOptions): Promise<Trial> {
         return bot;
       },
       async startBot(env = {}) {
-        bot = await startBotProcess({
-          argv: [join(options.dist, 'src', 'cli.js'), 'start'],
-          cwd: directory,
-          env: { ...botEnv, ...env },
-          logPath: join(directory, 'bot.log'),
-          watch: options.watch,
-        });
+        bot = await start('bot.log', env);
         if (requestUrl !== null) await people.setMode({ mode: { http: requestUrl } });
         return bot;
+      },
+      async startReplica() {
+        const replica = await start(`replica-${replicas.length + 1}.log`, {});
+        replicas.push(replica);
+        return replica;
       },
     };
   } catch (error) {
