@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { z } from 'zod';
+import type { JobHealth } from '../runbook/jobs/alarms.js';
 import { JobOutcome } from '../runbook/jobs/events.js';
 import { isJobName, type JobName, jobNames } from '../runbook/jobs/names.js';
 import type { JobReport, JobRunRecord } from '../runbook/jobs/port.js';
@@ -13,18 +14,6 @@ export interface JobRunStart {
   readonly by: string | null;
   readonly dryRun: boolean;
   readonly owner: string;
-}
-
-/** What the table says about a job's health. Dry runs and runs that have not ended count for nothing here. */
-export interface JobHealth {
-  /** Runs since the newest that passed which failed or lost their lock. Skipped runs count neither way. */
-  readonly failures: number;
-  /** The newest run that ended, whatever its outcome. */
-  readonly last: JobRunRecord | null;
-  /** When the job last really ran, and did not only find its lock taken: ms since the epoch. */
-  readonly ranAt: number | null;
-  /** When the job last passed, ms since the epoch. */
-  readonly passedAt: number | null;
 }
 
 export interface JobRuns {
@@ -174,18 +163,25 @@ export function createJobRuns(pool: pg.Pool, target: string): JobRuns {
     },
 
     async health() {
-      const [counted, last, ran, passed] = await Promise.all([
+      const [counted, newestRun, last, trouble, ran, passed] = await Promise.all([
         failures(),
+        newest('NOT dry_run'),
         newest(`outcome <> 'running' AND NOT dry_run`),
+        newest(`outcome IN ('failed', 'lost') AND NOT dry_run`),
         newest(`outcome IN ('passed', 'failed', 'lost') AND NOT dry_run`),
         newestPassed(),
       ]);
-      const of = (job: JobName): JobHealth => ({
-        failures: counted.get(job) ?? 0,
-        last: last.get(job) ?? null,
-        ranAt: ran.get(job)?.finishedAt ?? null,
-        passedAt: passed.get(job)?.finishedAt ?? null,
-      });
+      const of = (job: JobName): JobHealth => {
+        const newestOf = newestRun.get(job);
+        return {
+          failures: counted.get(job) ?? 0,
+          last: last.get(job) ?? null,
+          trouble: trouble.get(job) ?? null,
+          ranAt: ran.get(job)?.finishedAt ?? null,
+          passedAt: passed.get(job)?.finishedAt ?? null,
+          runningSince: newestOf?.outcome === 'running' ? newestOf.startedAt : null,
+        };
+      };
       return {
         'outbox-processor': of('outbox-processor'),
         'dl-reconcile': of('dl-reconcile'),

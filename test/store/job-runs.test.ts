@@ -101,10 +101,14 @@ describe('the table of job runs', () => {
     expect(health['matview-refresh']).toEqual({
       failures: 1,
       last: skipped,
+      trouble: failed,
+      runningSince: last.get('matview-refresh')?.startedAt,
       ranAt: failed?.finishedAt,
       passedAt: passed?.finishedAt,
     });
-    expect(health['outbox-processor']).toEqual({ failures: 0, last: null, ranAt: null, passedAt: null });
+    expect(health['reclaim-gc']).toMatchObject({ failures: 1, passedAt: null, runningSince: null });
+    const nothing = { last: null, trouble: null, ranAt: null, passedAt: null, runningSince: null };
+    expect(health['outbox-processor']).toEqual({ failures: 0, ...nothing });
   });
 
   it('ends as lost what a dead replica left running', async () => {
