@@ -10,6 +10,7 @@ const table = {
   commands: ['runbook', 'store'],
   bot: ['runbook', 'store', 'commands'],
   scheduler: ['runbook', 'store', 'clients', 'checks'],
+  metrics: ['runbook', 'store', 'clients'],
 };
 
 const rows = Object.entries(table).map(([folder, allowed]) => ({
@@ -25,6 +26,8 @@ const rows = Object.entries(table).map(([folder, allowed]) => ({
         // Configuration types and the redactor are leaves that everything but the pure core may see.
         folder === 'runbook' ? [] : ['^src/config\\.ts$', '^src/config-jobs\\.ts$', '^src/redact\\.ts$'],
         folder === 'bot' ? ['^src/clients/slack\\.ts$'] : [],
+        // What the jobs tell while they work.
+        folder === 'metrics' ? ['^src/scheduler/observe\\.ts$'] : [],
       ),
   },
 }));
@@ -58,6 +61,8 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
+    // Programs with packages of their own, which only the benchmark installs.
+    exclude: { path: '^bench/peers/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: {
