@@ -16,6 +16,7 @@ import { createSlack } from './clients/slack.js';
 import type { Config } from './config.js';
 import { loadRunbook } from './load-runbook.js';
 import { assertStateIsApart } from './main/apart.js';
+import { startMetrics } from './main/metrics.js';
 import { createOutputs } from './main/output.js';
 import { openState } from './main/state.js';
 import { createRedactor } from './redact.js';
@@ -139,16 +140,30 @@ export async function startBot(options: { readonly config: Config; readonly log:
       log,
     });
 
+    let connected = () => false;
+    const metrics = await startMetrics({
+      config,
+      pool,
+      journal,
+      connected: () => connected(),
+      redact,
+      log,
+      now,
+    });
+    releases.push(metrics.close);
+
     const publisher = createPublisher({
       journal,
       posted,
       cursors: createCursors(pool),
       leases,
-      slack: createSlack({
-        token: config.slack.botToken,
-        apiUrl: config.slack.apiUrl,
-        timeoutMs: publishTimeoutMs,
-      }),
+      slack: metrics.countPosts(
+        createSlack({
+          token: config.slack.botToken,
+          apiUrl: config.slack.apiUrl,
+          timeoutMs: publishTimeoutMs,
+        }),
+      ),
       redact,
       log,
       owner,
@@ -184,6 +199,8 @@ export async function startBot(options: { readonly config: Config; readonly log:
       ready: async () => (await pool.query('SELECT 1')).rowCount === 1,
     });
 
+    connected = app.connected;
+
     async function planOf(runbook: Runbook): Promise<Plan> {
       const all = runbook.phases.flatMap((block) => block.steps.map((step) => ({ block, step })));
       const planned = await planner.plan(runbook, load().digest, all);
@@ -204,7 +221,7 @@ export async function startBot(options: { readonly config: Config; readonly log:
     releases.push(listener.close);
     await app.start();
     releases.push(app.stop);
-    log.info({ owner, port: app.port(), runbook: config.runbook }, 'm10bot is ready');
+    log.info({ owner, port: app.port(), metrics: metrics.port, runbook: config.runbook }, 'm10bot is ready');
     return { stop };
   } catch (error) {
     await stop();

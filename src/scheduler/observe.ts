@@ -3,7 +3,7 @@ import type { JobName } from '../runbook/jobs/names.js';
 
 /** What became of one outbox event. */
 export interface OutboxSeen {
-  /** `processed`: delivered and marked so. `failed`: one try failed, whatever comes of it. `dead`: given up. */
+  /** `processed`: delivered and marked so. `failed`: a try failed. `dead`: given up, told after its last `failed`. */
   readonly kind: 'processed' | 'failed' | 'dead';
   readonly aggregateType: string;
   readonly eventType: string;

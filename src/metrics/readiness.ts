@@ -1,0 +1,41 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Whether one part of the bot can do its work now. */
+export interface Part {
+  readonly part: string;
+  readonly ready: boolean;
+  /** What is wrong; null when it is ready. */
+  readonly why: string | null;
+}
+export type Readiness = () => Promise<readonly Part[]>;
+
+/** Longest wait for a part, ms. */
+const patienceMs = 3_000;
+
+/**
+ * Asks every part at once.
+ * @param parts by name; each answers what is wrong, or null, and may throw
+ */
+export function createReadiness(
+  parts: Readonly<Record<string, () => Promise<string | null> | string | null>>,
+  redact: (text: string) => string,
+): Readiness {
+  return () =>
+    Promise.all(
+      Object.entries(parts).map(async ([part, ask]): Promise<Part> => {
+        const why = await within(async () => ask());
+        return { part, ready: why === null, why: why === null ? null : redact(why) };
+      }),
+    );
+}
+
+async function within(ask: () => Promise<string | null>): Promise<string | null> {
+  const done = new AbortController();
+  const answer = ask()
+    .catch((error: unknown) => (error instanceof Error ? error.message || error.name : String(error)))
+    .finally(() => done.abort());
+  const late = sleep(patienceMs, `no answer within ${patienceMs} ms`, { signal: done.signal }).catch(
+    () => answer,
+  );
+  return Promise.race([answer, late]);
+}
