@@ -86,6 +86,8 @@ export interface Job {
   readonly lock: string;
   readonly ttlSeconds: number;
   readonly needs: JobNeeds;
+  /** It takes its lock by itself, as a program of the team does, so that nobody may hold it around a run. */
+  readonly locksItself?: boolean;
   /** @throws JobFailure */
   run(context: JobContext): Promise<JobResult>;
 }

@@ -23,9 +23,10 @@ export interface JobRuns {
   finish(id: number, report: JobReport): Promise<boolean>;
   /**
    * Ends older runs of a job that nobody finished, as lost: whoever holds the job's lock knows that they are dead.
+   * @param olderThanMs leaves alone what began less long ago: it may be about to ask for the lock
    * @returns how many there were
    */
-  abandon(job: JobName, before: number): Promise<number>;
+  abandon(job: JobName, before: number, olderThanMs?: number): Promise<number>;
   /** Runs of a job, newest first. */
   log(job: JobName, limit: number): Promise<JobRunRecord[]>;
   /** The newest run of each job, one that is still running among them. */
@@ -139,12 +140,13 @@ export function createJobRuns(pool: pg.Pool, target: string): JobRuns {
       return rowCount === 1;
     },
 
-    async abandon(job, before) {
+    async abandon(job, before, olderThanMs = 0) {
       const { rowCount } = await pool.query(
         `UPDATE m10bot.job_runs
             SET outcome = 'lost', finished_at = now(), summary = $4
-          WHERE target = $1 AND job = $2 AND id < $3 AND outcome = 'running'`,
-        [target, job, before, 'The replica that ran it ended in the middle.'],
+          WHERE target = $1 AND job = $2 AND id < $3 AND outcome = 'running'
+            AND started_at <= now() - $5 * interval '1 ms'`,
+        [target, job, before, 'The replica that ran it ended in the middle.', olderThanMs],
       );
       return rowCount ?? 0;
     },
