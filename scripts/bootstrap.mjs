@@ -8,6 +8,7 @@ import { BootstrapError } from './error.mjs';
 import { installWithApt, instructions } from './install.mjs';
 import { installModules, linkLibraries } from './modules.mjs';
 import { findPrograms, makeToolPath, TOOLS } from './programs.mjs';
+import { canFetchPromtool, fetchPromtool, findPromtool, OWN_PROMTOOL } from './promtool.mjs';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const TOOL_FOLDER = join(ROOT, 'node_modules', TOOLS);
@@ -25,23 +26,44 @@ export function checkNode(version = process.versions.node) {
 /**
  * Finds every program, installing what is missing where apt may.
  *
- * @returns {Record<string, string>} absolute paths by program
+ * @param {boolean} [tests] also look whether promtool is there, or can be fetched by preparePromtool
+ * @param {string} [own] where a promtool that was fetched lies
+ * @returns {Record<string, string>} absolute paths by program, promtool not among them
  * @throws BootstrapError with exit code 2 and the commands to run when something is still missing
  */
-export function preparePrograms(path, say) {
+export function preparePrograms(path, say, tests = false, own = OWN_PROMTOOL) {
   let { found, missing } = findPrograms(path);
   if (missing.length > 0 && installWithApt(missing, path, say)) ({ found, missing } = findPrograms(path));
+  if (tests && !findPromtool(path, own) && !canFetchPromtool(path)) missing = [...missing, 'promtool'];
   if (missing.length > 0) throw new BootstrapError(instructions(missing), 2);
   return found;
 }
 
 /**
+ * Adds promtool to programs, fetching it where it is not there.
+ *
+ * @throws BootstrapError with exit code 2 and the commands to run when it cannot be fetched
+ */
+export function preparePromtool(programs, path, say, own = OWN_PROMTOOL) {
+  if (!findPromtool(path, own) && !fetchPromtool(path, say, own)) {
+    throw new BootstrapError(instructions(['promtool']), 2);
+  }
+  return withPromtool(programs, path, own);
+}
+
+/** Adds promtool to programs if it is there. */
+function withPromtool(programs, path, own = OWN_PROMTOOL) {
+  const promtool = findPromtool(path, own);
+  return promtool === undefined ? programs : { ...programs, promtool };
+}
+
+/**
  * Everything, in order; says one line when there was nothing to do.
  *
- * @param {{ build?: boolean, say?: (line: string) => void }} [options]
+ * @param {{ build?: boolean, tests?: boolean, say?: (line: string) => void }} [options]
  * @returns {{ toolPath: string }} the PATH to use for programs
  */
-export function bootstrap({ build = true, say = (line) => console.log(line) } = {}) {
+export function bootstrap({ build = true, tests = false, say = (line) => console.log(line) } = {}) {
   checkNode();
   let quiet = true;
   const loud = (line) => {
@@ -50,10 +72,12 @@ export function bootstrap({ build = true, say = (line) => console.log(line) } = 
   };
   const path = process.env.PATH ?? '';
   // First what a person may have to do by hand, then what only takes time.
-  const programs = preparePrograms(path, loud);
+  const programs = preparePrograms(path, loud, tests);
   installModules(ROOT, loud);
   linkLibraries(ROOT);
-  const toolPath = makeToolPath(programs, TOOL_FOLDER, path);
+  // Only now: npm ci deletes what was fetched before.
+  const all = tests ? preparePromtool(programs, path, loud) : withPromtool(programs, path);
+  const toolPath = makeToolPath(all, TOOL_FOLDER, path);
   if (build) {
     if (!existsSync(join(ROOT, 'dist'))) loud('Compiling …');
     const { ok, output } = compile();
@@ -86,7 +110,7 @@ if (isMain(import.meta.url)) {
     if (process.argv.includes('--tool-path')) {
       const path = process.env.PATH ?? '';
       const programs = preparePrograms(path, (line) => console.error(line));
-      console.log(makeToolPath(programs, TOOL_FOLDER, path));
+      console.log(makeToolPath(withPromtool(programs, path), TOOL_FOLDER, path));
     } else bootstrap();
     return 0;
   });

@@ -9,14 +9,22 @@ const WHAT = {
   postgresql: `psql, pg_dump and pg_restore of PostgreSQL ${CLIENT_MAJOR} or newer`,
   python: 'a python3 that can import alembic, psycopg2, pytest and redis',
   git: 'git',
+  promtool: 'promtool of Prometheus 2 or newer, for the tests',
 };
 const DNF = {
   'redis-server': ['redis'],
   postgresql: ['postgresql'],
   python: ['python3-alembic', 'python3-psycopg2', 'python3-pytest', 'python3-redis'],
   git: ['git'],
+  promtool: ['golang-github-prometheus'],
 };
-const BREW = { 'redis-server': ['redis'], postgresql: ['libpq'], python: ['python'], git: ['git'] };
+const BREW = {
+  'redis-server': ['redis'],
+  postgresql: ['libpq'],
+  python: ['python'],
+  git: ['git'],
+  promtool: ['prometheus'],
+};
 
 const onPath = (program, path) =>
   path.split(delimiter).some((folder) => {
@@ -50,6 +58,11 @@ export function instructions(missing) {
     ...(missing.includes('postgresql')
       ? [
           `PostgreSQL clients older than ${CLIENT_MAJOR}: newer ones are at https://www.postgresql.org/download/`,
+        ]
+      : []),
+    ...(missing.includes('promtool')
+      ? [
+          'Debian starts the server that comes with promtool; sudo systemctl disable --now prometheus ends it.',
         ]
       : []),
   ].join('\n');

@@ -26,9 +26,10 @@ export const APT = {
   postgresql: ['postgresql-client'],
   python: ['alembic', 'python3-psycopg2', 'python3-pytest', 'python3-redis'],
   git: ['git'],
+  promtool: ['prometheus'],
 };
 
-function isProgram(file) {
+export function isProgram(file) {
   try {
     accessSync(file, constants.X_OK);
     return true;

@@ -77,7 +77,7 @@ function summary({ passed, failed, skipped }) {
 }
 
 function main() {
-  const { toolPath } = bootstrap({ build: false });
+  const { toolPath } = bootstrap({ build: false, tests: true });
   const folders = ['src', 'workspace', 'test', 'bench'].filter((name) => existsSync(join(ROOT, name)));
   const rules = ['--config', '.dependency-cruiser.cjs', ...folders];
   const stages = [

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -65,6 +65,63 @@ test('without the programs and without apt, the exact commands are printed and t
   expect(stderr).toMatch(/^ {2}sudo dnf install -y redis /m);
   expect(stderr).toMatch(/^ {2}brew install redis /m);
   expect(stderr).toMatch(/pip install .*alembic psycopg2-binary pytest redis/);
+});
+
+/** What the bootstrap of the tests says about promtool when this is the path and none was fetched before. */
+function promtool(path: string, step: 'look' | 'fetch') {
+  const code = `const { preparePrograms, preparePromtool } = await import(process.argv[1]);
+    const [path, own, step] = process.argv.slice(2);
+    try {
+      const said = (line) => console.log(line);
+      if (step === 'look') preparePrograms(path, said, true, own);
+      else console.log('found ' + preparePromtool({}, path, said, own).promtool);
+    } catch (error) {
+      console.log(error.exitCode, error.message);
+    }`;
+  const module = pathToFileURL(join(scripts, 'bootstrap.mjs')).href;
+  const own = join(folder, 'cache', 'promtool');
+  const args = ['--input-type=module', '-e', code, module, path, own, step];
+  return spawnSync(process.execPath, args, { encoding: 'utf8' }).stdout;
+}
+
+test('promtool is asked for by the tests alone, with its commands where it cannot be fetched', async () => {
+  const path = await programs('no promtool', {});
+  expect(bootstrap(path).stderr).not.toMatch(/promtool|prometheus/);
+  const said = promtool(path, 'look');
+  expect(said).toMatch(/^2 These programs are missing:/);
+  expect(said).toContain('  - promtool of Prometheus 2 or newer, for the tests\n');
+  expect(said).toMatch(/apt-get install .* prometheus$/m);
+  expect(said).toMatch(/dnf install .* golang-github-prometheus$/m);
+  expect(said).toMatch(/brew install .* prometheus$/m);
+  const there = await programs('with promtool', { promtool: 'exit 0' });
+  expect(promtool(there, 'look')).not.toMatch(/promtool|prometheus/);
+  expect(promtool(there, 'fetch')).toBe(`found ${join(there, 'promtool')}\n`);
+});
+
+test('promtool is taken out of a downloaded package, and nothing is installed', async () => {
+  const fetching = {
+    'apt-get': `[ "$*" = "download -q prometheus" ] || exit 100; echo package > prometheus_2_all.deb`,
+    'dpkg-deb': `[ "$1 $2" = "--fsys-tarfile prometheus_2_all.deb" ] || exit 2; exec cat "$2"`,
+    tar: `[ "$*" = "-x ./usr/bin/promtool" ] || exit 2
+      mkdir -p usr/bin; cat > usr/bin/promtool; chmod +x usr/bin/promtool`,
+  };
+  const path = await programs('fetching', fetching);
+  for (const program of ['cat', 'mkdir', 'chmod', 'rm']) await symlink(`/bin/${program}`, join(path, program));
+  const own = join(folder, 'cache', 'promtool');
+  expect(promtool(path, 'look')).not.toMatch(/promtool|prometheus/);
+  expect(promtool(path, 'fetch')).toMatch(/^Downloading promtool .*\nfound .*promtool\n$/);
+  expect(await readdir(join(folder, 'cache'))).toEqual(['promtool']);
+  // The next time there is nothing to do.
+  expect(promtool(path, 'fetch')).toBe(`found ${own}\n`);
+});
+
+test('when the download fails, its output and the commands are printed', async () => {
+  const refuses = 'echo "E: Unable to locate package prometheus" >&2; exit 100';
+  const path = await programs('refusing', { 'apt-get': refuses, 'dpkg-deb': 'exit 2', tar: 'exit 2' });
+  const said = promtool(path, 'fetch');
+  expect(said).toContain('The download failed:\nE: Unable to locate package prometheus\n2 These programs');
+  expect(said).toMatch(/apt-get install .* prometheus$/m);
+  expect(await readdir(join(folder, 'cache'))).toEqual([]);
 });
 
 test('only what is missing is named', async () => {
