@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { TargetConfig } from '../config.js';
+import type { JobsConfig } from '../config-jobs.js';
 import { Duration } from '../runbook/definition.js';
 import type { JobName } from '../runbook/jobs/names.js';
 import type { JobOverview, JobRunRecord, JobsPort } from '../runbook/jobs/port.js';
@@ -8,7 +9,7 @@ import type { StepDeps } from './deps.js';
 import { jobsOf, SomeJobs, sayJobs } from './jobs/arguments.js';
 import { elsewhere, jobsPlace, nothingToSurvey } from './jobs/place.js';
 import { jobParts } from './jobs/settings.js';
-import { overviewOf, pause, sayLeader, standing, underWay } from './jobs/standing.js';
+import { atWork, overviewOf, pause, sayLeader, standing } from './jobs/standing.js';
 import { failed, listed, passed, spoken, unknown } from './outcome.js';
 
 const Args = z.strictObject({
@@ -49,7 +50,7 @@ export function jobsScheduled(deps: StepDeps): StepKind<TargetConfig> {
       const place = jobsPlace(deps, context.target.name, 'look at');
       if (place.kind !== 'here') return elsewhere(place);
       const seen = await overviewOf(place.port, jobsOf(args.jobs));
-      if (args.state === 'off') return off(seen, deps.now());
+      if (args.state === 'off') return off(seen, place.jobs, deps.now());
       const outcome = on(seen);
       if (outcome.result !== 'passed' || args.within === undefined) return outcome;
       return firstRun(place.port, seen, args.within, context);
@@ -80,14 +81,14 @@ function on(seen: readonly JobOverview[]): Outcome {
   return passed(`the schedules of ${sayJobs(seen.map(({ job }) => job))} are on${first}`, { output });
 }
 
-function off(seen: readonly JobOverview[], now: number): Outcome {
+function off(seen: readonly JobOverview[], jobs: JobsConfig, now: number): Outcome {
   const output = [standing(seen), '', ...seen.map((job) => sayLeader(job, now))].join('\n');
+  const { busy, unread } = atWork(seen, jobs, now);
   const problems = seen.flatMap((job) => [
     ...(job.paused === null ? [`${job.job} is switched on`] : []),
-    ...(underWay(job) === true ? [`a run of ${job.job} is under way, or its lock is still held`] : []),
+    ...(busy.includes(job.job) ? [`a run of ${job.job} is under way, or its lock is still held`] : []),
   ]);
   if (problems.length > 0) return failed(problems.join('; '), { output });
-  const unread = seen.filter((job) => underWay(job) === null).map(({ job }) => job);
   if (unread.length > 0) {
     return unknown(
       `the schedules are off; whether ${listed(unread)} is at work could not be read from the target`,

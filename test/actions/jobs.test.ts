@@ -135,6 +135,40 @@ describe('jobs.pause', () => {
     expect(outcome.output).toMatch(/held by host:9/);
   });
 
+  it('asks again when the run that is under way takes longer than the jobs wait for it', async () => {
+    jobs.set('outbox-processor', { paused: null });
+    const { pause } = jobs.port;
+    let asked = 0;
+    const slow = {
+      ...jobs.port,
+      async pause(change: Parameters<typeof pause>[0]) {
+        await pause(change);
+        asked += 1;
+        if (asked === 1) throw new Error('outbox-processor did not end within 60 s.');
+      },
+    };
+    const kind = jobsPause(world.deps({ jobs: { ...jobs, port: slow } }));
+    expect((await run(kind, all, context)).result).toBe('passed');
+    expect(asked).toBe(2);
+    asked = 0;
+    jobs.set('outbox-processor', { paused: null });
+    const stopped = await run(kind, all, { ...context, signal: AbortSignal.abort() });
+    expect(stopped).toMatchObject({ result: 'failed', summary: 'outbox-processor did not end within 60 s.' });
+  });
+
+  it('pauses a run by hand too, and waits for a program of the team that takes the lock itself', async () => {
+    configure({ 'reclaim-gc': { command: { argv: ['true'] }, timeout: '1s' } });
+    const startedAt = Date.now();
+    jobs.set('reclaim-gc', {
+      command: 'true',
+      last: record({ job: 'reclaim-gc', outcome: 'running', startedAt }),
+    });
+    expect((await run(jobsPause(deps), all, context)).result).toBe('passed');
+    expect(jobs.asked).toMatchObject([{ what: 'pause', given: { jobs: ['reclaim-gc'] } }]);
+    // Nobody noted its end, so its time had to be over.
+    expect(Date.now() - startedAt).toBeGreaterThanOrEqual(1_000);
+  });
+
   it('warns of a worker of somebody else, which it cannot pause', async () => {
     jobs.set('reclaim-gc', { leader: held(false) });
     const outcome = await run(jobsPause(deps), all, context);

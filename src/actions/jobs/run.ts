@@ -1,15 +1,16 @@
 import { z } from 'zod';
 import type { StepDeps } from '../../checks/deps.js';
 import { OneJob } from '../../checks/jobs/arguments.js';
-import { elsewhere, jobsPlace, nothingToSurvey } from '../../checks/jobs/place.js';
+import { elsewhere, type JobsPlace, jobsPlace, nothingToSurvey } from '../../checks/jobs/place.js';
 import { jobParts } from '../../checks/jobs/settings.js';
+import { underWay } from '../../checks/jobs/standing.js';
 import { failed, passed, spoken, table } from '../../checks/outcome.js';
 import { readCode } from '../../checks/plan/code.js';
 import { quoted } from '../../checks/quoted.js';
 import type { TargetConfig } from '../../config.js';
 import type { JobsConfig } from '../../config-jobs.js';
 import type { JobName } from '../../runbook/jobs/names.js';
-import type { JobReport, JobsPort } from '../../runbook/jobs/port.js';
+import type { JobReport } from '../../runbook/jobs/port.js';
 import {
   defineKind,
   type Outcome,
@@ -80,15 +81,16 @@ export function jobsRun(deps: StepDeps): StepKind<TargetConfig> {
     async probe(args, context): Promise<Probe> {
       const place = jobsPlace(deps, context.target.name, 'run');
       if (place.kind !== 'here') return { kind: 'done', outcome: elsewhere(place) };
-      return whatBecame(place.port, args, context);
+      return whatBecame(place, args, context, deps.now());
     },
   });
 }
 
 async function whatBecame(
-  port: JobsPort,
+  { port, jobs }: Pick<Extract<JobsPlace, { kind: 'here' }>, 'port' | 'jobs'>,
   args: z.infer<typeof Args>,
   context: StepContext<TargetConfig>,
+  now: number,
 ): Promise<Probe> {
   const { job } = args;
   const found = (await port.log(job, looked)).find(
@@ -103,20 +105,21 @@ async function whatBecame(
     return { kind: 'done', outcome: judged(job, found.dryRun, report) };
   }
   const seen = (await port.overview()).find((o) => o.job === job);
-  if (seen?.leader?.ours === true) {
-    const until = new Date(seen.leader.expiresAt).toISOString();
+  const still = seen === undefined ? null : underWay({ ...seen, last: found }, jobs, now);
+  if (still === true) {
+    const until = new Date(seen?.leader?.expiresAt ?? found.startedAt + jobs[job].timeout).toISOString();
     return {
       kind: 'running',
-      evidence: `${owner} began ${job} and its lock is held until ${until}, unless it is extended`,
+      evidence: `${owner} began ${job}; as far as the target says it may be at work until ${until}, or longer`,
     };
   }
-  if (seen?.leader == null && seen?.waitsFor == null) {
+  if (still === null) {
     return {
       kind: 'unknown',
       evidence: `${owner} began ${job}; the target did not say who has its lock now`,
     };
   }
-  // Its lock is free or another's: the run is over, and each job may be run again after any interruption.
+  // The run is over, and each job may be run again after any interruption.
   return { kind: 'not_done', evidence: `${owner} began ${job} and ended in the middle of it` };
 }
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { JobsConfig } from '../../config-jobs.js';
 import type { JobName } from '../../runbook/jobs/names.js';
 import type { JobOverview, JobsPort } from '../../runbook/jobs/port.js';
 import { spoken, table } from '../outcome.js';
@@ -14,10 +15,26 @@ export async function overviewOf(
   return (await port.overview()).filter(({ job }) => jobs.includes(job));
 }
 
-/** Whether a run of a job is under way; null when the target could not be asked who has its lock. */
-export function underWay({ leader, waitsFor, last }: JobOverview): boolean | null {
-  if (leader !== null) return leader.ours;
-  return waitsFor === null && last?.outcome === 'running' ? null : false;
+/**
+ * Whether a run of a job is under way; null when the target could not be asked who has its lock. A program of the
+ * team's takes the lock itself, some time after its start, and its holder is not a name of ours.
+ */
+export function underWay(
+  { job, command, leader, waitsFor, last }: JobOverview,
+  jobs: JobsConfig,
+  now: number,
+): boolean | null {
+  if (leader?.ours === true) return true;
+  if (last?.outcome !== 'running') return false;
+  if (command !== null) return leader !== null || now < last.startedAt + jobs[job].timeout;
+  return leader === null && waitsFor === null ? null : false;
+}
+
+/** Jobs by whether they are at work. */
+export function atWork(seen: readonly JobOverview[], jobs: JobsConfig, now: number) {
+  const named = (state: boolean | null) =>
+    seen.filter((one) => underWay(one, jobs, now) === state).map(({ job }) => job);
+  return { busy: named(true), unread: named(null) };
 }
 
 /**
@@ -26,17 +43,18 @@ export function underWay({ leader, waitsFor, last }: JobOverview): boolean | nul
  */
 export async function untilStill(
   port: Pick<JobsPort, 'overview'>,
-  jobs: readonly JobName[],
+  jobs: JobsConfig,
+  which: readonly JobName[],
+  now: () => number,
   signal: AbortSignal,
 ): Promise<readonly JobOverview[]> {
   let unreadSince: number | null = null;
   for (;;) {
-    const seen = await overviewOf(port, jobs);
-    const busy = seen.some((job) => underWay(job) === true);
-    const unread = seen.some((job) => underWay(job) === null);
-    unreadSince = unread ? (unreadSince ?? performance.now()) : null;
+    const seen = await overviewOf(port, which);
+    const { busy, unread } = atWork(seen, jobs, now());
+    unreadSince = unread.length > 0 ? (unreadSince ?? performance.now()) : null;
     const gaveUp = unreadSince !== null && performance.now() - unreadSince > unreadForMs;
-    if ((!busy && (!unread || gaveUp)) || signal.aborted) return seen;
+    if ((busy.length === 0 && (unread.length === 0 || gaveUp)) || signal.aborted) return seen;
     await pause(lookEveryMs, signal);
   }
 }
