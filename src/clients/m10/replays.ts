@@ -79,6 +79,20 @@ export async function findReplay(queryable: Queryable, original: string): Promis
   return row ?? null;
 }
 
+/** Those of the messages that the log has. */
+export async function findReplays(
+  queryable: Queryable,
+  originals: readonly string[],
+): Promise<ReadonlySet<string>> {
+  if (originals.length === 0) return new Set();
+  const rows = await queryable.rows(
+    z.object({ original: z.string() }),
+    `SELECT original_msg_id AS original FROM m10_recovery.replay_log WHERE original_msg_id = ANY ($1::text[])`,
+    [originals],
+  );
+  return new Set(rows.map((row) => row.original));
+}
+
 /** Recorded under a key, but without the id of a new message; newest first. */
 export function openReplays(queryable: Queryable, limit: number): Promise<readonly Replay[]> {
   return queryable.rows(
