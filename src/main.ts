@@ -164,6 +164,7 @@ export async function startBot(options: { readonly config: Config; readonly log:
           timeoutMs: publishTimeoutMs,
         }),
       ),
+      incidentChannel: config.slack.channel,
       redact,
       log,
       owner,

@@ -28,6 +28,8 @@ export interface PublisherDeps {
   readonly leases: Leases;
   /** A client of the publisher's own: its waiting must hold up nobody else. */
   readonly slack: Slack;
+  /** Id of the incident channel. */
+  readonly incidentChannel: string;
   readonly redact: (text: string) => string;
   readonly log: Log;
   /** Unique to this life of this process. */

@@ -51,6 +51,7 @@ export async function publishing(options: SlackStandInOptions = {}) {
       cursors,
       leases: createLeases(pool),
       slack,
+      incidentChannel: channel,
       redact: (text) => text.replaceAll('hunter2', '[redacted]'),
       log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
       owner: `replica-${replica}`,

@@ -53,7 +53,11 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     await posted.put({ key, channel, ts, hash: hashOf(message), position: origin.through });
   }
 
-  async function giveUp(operation: MessageOperation, code: string): Promise<Delivered> {
+  async function giveUp(
+    operation: MessageOperation,
+    code: string,
+    options: DeliverOptions,
+  ): Promise<Delivered> {
     const { key, channel, origin } = operation;
     log.error(
       { key, channel, code },
@@ -66,13 +70,15 @@ export function createDeliver(deps: DeliverDeps): Deliver {
       hash: code,
       position: origin.position,
     });
+    if (operation.otherwise !== undefined) return deliver(operation.otherwise(code), options);
     return { through: origin.through };
   }
 
   async function post(operation: MessageOperation, options: DeliverOptions): Promise<Delivered> {
     const { channel, key, origin } = operation;
     const parent = operation.parent === undefined ? undefined : await posted.get(operation.parent);
-    if (operation.parent !== undefined && parent === undefined) return giveUp(operation, 'no_thread');
+    if (operation.parent !== undefined && parent === undefined)
+      return giveUp(operation, 'no_thread', options);
     const place = { channel, threadTs: parent?.ts, broadcast: operation.broadcast ?? false };
     const reserve = options.urgent ? 0 : RESERVE;
     let shown = operation.message;
@@ -108,7 +114,7 @@ export function createDeliver(deps: DeliverDeps): Deliver {
         if (failure.kind === 'refused' && remedyFor(failure.code) !== 'wait') {
           const plain = withoutBlocks(shown);
           if (remedyFor(failure.code) === 'give-up' || shown.blocks.length === 0) {
-            return giveUp(operation, failure.code);
+            return giveUp(operation, failure.code, options);
           }
           log.warn({ key, why: error.message }, 'Slack refused the blocks of a message; sending its text');
           shown = plain;
@@ -149,7 +155,7 @@ export function createDeliver(deps: DeliverDeps): Deliver {
         }
         if (failure.kind === 'refused' && remedyFor(failure.code) !== 'wait') {
           if (remedyFor(failure.code) === 'give-up' || shown.blocks.length === 0) {
-            return giveUp(operation, failure.code);
+            return giveUp(operation, failure.code, options);
           }
           log.warn({ key, why: error.message }, 'Slack refused the blocks of an update; sending its text');
           shown = withoutBlocks(shown);

@@ -5,6 +5,7 @@ import { initialState, type RunState } from '../../runbook/state.js';
 import type { StoredEvent } from '../../store/event.js';
 import type { Journal } from '../../store/journal.js';
 import { runOfStream } from '../../store/runs.js';
+import { redactDeep } from './redact-deep.js';
 
 /** An event with the state of its run on both sides of it. */
 export interface SeenEvent {
@@ -100,12 +101,4 @@ export function createFolding(journal: Journal, redact: (text: string) => string
 
 function failureKey(block: BlockRef, step: string, attempt: number): string {
   return `${blockKey(block)}/${step}/${attempt}`;
-}
-
-/** Every text in a value; keys are the bot's own. */
-function redactDeep(value: unknown, redact: (text: string) => string): unknown {
-  if (typeof value === 'string') return redact(value);
-  if (Array.isArray(value)) return value.map((item) => redactDeep(item, redact));
-  if (value === null || typeof value !== 'object') return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, redactDeep(item, redact)]));
 }

@@ -1,4 +1,5 @@
 import type { Cursors } from '../../store/cursors.js';
+import type { StoredEvent } from '../../store/event.js';
 import type { Journal } from '../../store/journal.js';
 import type { Posted } from '../../store/posted.js';
 import { renderCard } from '../render/card.js';
@@ -6,6 +7,7 @@ import { piecesThatFit, renderThread } from '../render/thread.js';
 import type { Deliver } from './deliver.js';
 import type { DeliverFile } from './deliver-file.js';
 import { createFolding, type SeenEvent } from './folding.js';
+import { jobOperations } from './jobs.js';
 import { cardKey } from './keys.js';
 import type { MessageOperation, ThreadWork } from './operation.js';
 import { createReader, publisherCursors } from './reader.js';
@@ -20,6 +22,8 @@ export interface LaneDeps {
   readonly deliverFile: DeliverFile;
   readonly readOutput: ReadOutput;
   readonly redact: (text: string) => string;
+  /** Where jobs are told of, and what has no channel of its own. */
+  readonly incidentChannel: string;
 }
 
 /** One pass of a lane over the journal. */
@@ -37,6 +41,14 @@ export interface Lane {
 export function createUrgentLane(deps: LaneDeps): Lane {
   const reader = createReader(publisherCursors.urgent, deps.journal, deps.cursors);
   const folding = createFolding(deps.journal, deps.redact);
+
+  async function operationsOf(stored: StoredEvent): Promise<MessageOperation[]> {
+    const ofJobs = jobOperations(stored, deps);
+    if (ofJobs !== null) return ofJobs;
+    const seen = await folding.see(stored);
+    return seen === null ? [] : urgentOperations(seen);
+  }
+
   return {
     name: publisherCursors.urgent,
     async pass(doubtfulAtFirst, signal) {
@@ -45,8 +57,7 @@ export function createUrgentLane(deps: LaneDeps): Lane {
       const batch = await reader.read(at, Number.POSITIVE_INFINITY);
       const planned: { position: number; operations: MessageOperation[] }[] = [];
       for (const stored of batch) {
-        const seen = await folding.see(stored);
-        planned.push({ position: stored.position, operations: seen === null ? [] : urgentOperations(seen) });
+        planned.push({ position: stored.position, operations: await operationsOf(stored) });
       }
       for (const [index, { position, operations }] of planned.entries()) {
         if (operations.length === 0) continue;

@@ -14,6 +14,8 @@ export interface MessageOperation {
   readonly message: Rendered;
   /** `once`: posted and left. `current`: updated whenever it should show something else. */
   readonly mode: 'once' | 'current';
+  /** What is posted instead when Slack refuses it for good; `code` is Slack's reason. */
+  readonly otherwise?: (code: string) => MessageOperation;
   readonly origin: Origin;
 }
 

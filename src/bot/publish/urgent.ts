@@ -155,7 +155,7 @@ function paragraph(text: string): Rendered {
   return message(text, [section(text)]);
 }
 
-export function originOf({ stored }: SeenEvent): Origin {
+export function originOf({ stored }: Pick<SeenEvent, 'stored'>): Origin {
   const { stream, version, position } = stored;
   return { stream, version, position, through: position, at: Date.parse(stored.at) };
 }
