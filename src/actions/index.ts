@@ -5,12 +5,15 @@ import type { StepKind } from '../runbook/step-kind.js';
 import { alembicDowngrade } from './alembic/downgrade.js';
 import { alembicUpgrade } from './alembic/upgrade.js';
 import { commandChange } from './command-change.js';
+import { deadLetterReplay } from './dead-letter-replay.js';
 import { jobsPause } from './jobs/pause.js';
 import { jobsResume } from './jobs/resume.js';
 import { jobsRetire } from './jobs/retire.js';
 import { jobsRun } from './jobs/run.js';
+import { locksRelease } from './locks-release.js';
 import { postgresArchive } from './postgres-archive.js';
 import { postgresBackup } from './postgres-backup.js';
+import { replaysCleanup } from './replays-cleanup.js';
 
 /**
  * Every kind of step that can change its target. Each one has a probe. A new one is added here and nowhere else.
@@ -27,5 +30,8 @@ export function createActions(deps: StepDeps, plans: Plans = createPlans(deps)):
     jobsResume(deps),
     jobsRun(deps),
     jobsRetire(deps),
+    locksRelease(),
+    replaysCleanup(),
+    deadLetterReplay(),
   ];
 }

@@ -1,36 +1,27 @@
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { openRedis } from './redis-connection.js';
+import { describeRedisFailure, type RedisFailure } from './redis-failure.js';
 
-const connectTimeoutMs = 5_000;
-/** Far beyond any command of the jobs; for a network that swallows answers. */
-const commandTimeoutMs = 30_000;
+export type RedisAnswer<T> = { readonly kind: 'ok'; readonly value: T } | RedisFailure;
 
-/**
- * Opens one connection that fails at once when it breaks: whoever uses it starts over from what is stored, and
- * a silent repetition of a command could do something twice.
- * @throws the first cause when the server cannot be reached or refuses the password
- */
-export async function openRedis(url: string, connectionName: string): Promise<Redis> {
-  let cause: Error | undefined;
-  const redis = new Redis(url, {
-    lazyConnect: true,
-    connectionName: connectionName.replaceAll(/\s+/g, '-'),
-    connectTimeout: connectTimeoutMs,
-    commandTimeout: commandTimeoutMs,
-    disconnectTimeout: 200,
-    retryStrategy: () => null,
-    maxRetriesPerRequest: 0,
-    enableOfflineQueue: false,
-  });
-  redis.on('error', (error) => {
-    cause ??= error;
-  });
+/** Opens one connection for `work` and closes it. What Redis or the network refuses is a value. */
+export async function withRedis<T>(
+  url: string,
+  connectionName: string,
+  work: (redis: Redis) => Promise<T>,
+): Promise<RedisAnswer<T>> {
+  if (!/^rediss?:\/\/./.test(url) || !URL.canParse(url)) {
+    return { kind: 'other', message: 'its URL does not read redis://…', advice: 'Correct `redis-url`.' };
+  }
+  let redis: Redis | undefined;
   try {
-    await redis.connect();
-    // A server that wants a password lets everyone connect.
-    await redis.ping();
-    return redis;
+    redis = await openRedis(url, connectionName);
+    return { kind: 'ok', value: await work(redis) };
   } catch (error) {
-    redis.disconnect();
-    throw cause ?? error;
+    const failure = describeRedisFailure(error);
+    if (failure === null) throw error;
+    return failure;
+  } finally {
+    redis?.disconnect();
   }
 }

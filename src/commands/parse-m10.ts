@@ -1,7 +1,7 @@
 import { parseDuration } from '../runbook/definition.js';
 import { isJobName, type JobName, jobNames } from '../runbook/jobs/names.js';
 import { nearest } from './nearest.js';
-import { error, type ParseError, quote, readable, tooLong, wrong } from './parse-words.js';
+import { error, type ParseError, quote, readable, shortened, tooLong, wrong } from './parse-words.js';
 import { SLASH, type UsageName, usages } from './usages.js';
 
 /** Words about the M10 objects and jobs of a target. */
@@ -84,6 +84,8 @@ function switched(verb: 'pause' | 'resume', which: string | undefined, more: rea
   const job = which?.toLowerCase() === 'all' ? 'all' : jobOf(usage, which, ['all']);
   if (typeof job !== 'string') return job;
   const reason = readable(more.join(' '));
+  // Switching off is a way of stopping, which is never refused over its wording.
+  if (verb === 'pause') return done({ name: 'jobs', verb, job, reason: shortened(reason) });
   return tooLong(usage, reason) ?? done({ name: 'jobs', verb, job, reason });
 }
 

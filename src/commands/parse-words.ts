@@ -28,6 +28,11 @@ export function tooLong(name: UsageName, reason: string): ParseError | undefined
   return wrong(name, `The reason has ${reason.length} characters; ${MAX_REASON} is the most.`);
 }
 
+/** A reason that fits, cut where it must be. */
+export function shortened(reason: string): string {
+  return reason.length > MAX_REASON ? `${reason.slice(0, MAX_REASON - 1)}…` : reason;
+}
+
 /** A word as it is quoted back: short, and without what would end the quotation. */
 export function quote(typed: string): string {
   return readable(typed).replaceAll('`', '').slice(0, 40);

@@ -1,12 +1,12 @@
 import { type M10Command, type M10Name, parseM10 } from './parse-m10.js';
 import {
   error,
-  MAX_REASON,
   MAX_TEXT,
   meant,
   type ParseError,
   quote,
   readable,
+  shortened,
   tooLong,
   wrong,
 } from './parse-words.js';
@@ -95,7 +95,7 @@ function stopOf(rest: readonly string[]): ParsedCommand {
   return {
     name: 'stop',
     now,
-    reason: reason.length > MAX_REASON ? `${reason.slice(0, MAX_REASON - 1)}…` : reason,
+    reason: shortened(reason),
   };
 }
 

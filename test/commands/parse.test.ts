@@ -141,6 +141,8 @@ describe('parse', () => {
   it('refuses a reason that is too long, but never a stop', () => {
     const long = 'x'.repeat(MAX_REASON + 1);
     expect(error(`close ${long}`).why).toContain(`${MAX_REASON}`);
+    expect(error(`jobs resume all ${long}`).why).toContain(`${MAX_REASON}`);
+    expect(command(`jobs pause all ${long}`)).toMatchObject({ reason: expect.stringMatching(/x…$/) });
     expect(command(`stop ${long}`)).toMatchObject({ name: 'stop', reason: expect.stringMatching(/x…$/) });
     expect(command(`stop now ${'`'.repeat(100_000)}`)).toMatchObject({ name: 'stop', now: true });
   });
