@@ -6,7 +6,7 @@ import type { TargetConfig } from '../config.js';
 import type { JobReport } from '../runbook/jobs/port.js';
 import type { JobRunStart, JobRuns } from '../store/job-runs.js';
 import { finishReliably } from './finish.js';
-import { type Job, type JobContext, JobFailure, type JobLog } from './job.js';
+import { type Job, type JobContext, JobFailure, type JobLog, JobSkipped } from './job.js';
 import type { Leader, Leadership } from './leader.js';
 import { missingNeeds } from './needs.js';
 import { led, noRun, stateGone, waiting } from './not-run.js';
@@ -26,6 +26,8 @@ export interface Execution extends Pick<JobRunStart, 'tick' | 'trigger' | 'by' |
   readonly unwanted?: () => Promise<string | null>;
   /** Runs only when a former run of the job broke off in the middle, whose end it then notes as lost. */
   readonly onlyAfterBroken?: boolean;
+  /** Leaves no record of a run that was skipped, or that did nothing. */
+  readonly quiet?: boolean;
 }
 
 /** `taken`: another replica has this tick, or nothing broke off. `settled`: it did not come to a run. */
@@ -88,7 +90,7 @@ export function createExecutor(deps: {
 
     async function settle(verdict: Verdict): Promise<JobReport> {
       const report = { ...redacted(verdict), durationMs: performance.now() - started };
-      row ??= await begin(execution).catch(unrecorded);
+      if (execution.quiet !== true || didSomething(report)) row ??= await begin(execution).catch(unrecorded);
       if (row !== null) await finishReliably(runs, row, report, log);
       observer.jobRun(job.name, report.outcome, report.durationMs / 1_000);
       tell(execution, report);
@@ -122,7 +124,7 @@ export function createExecutor(deps: {
       const before = row ?? Number.MAX_SAFE_INTEGER;
       const broken = taken === null ? 0 : await runs.abandon(job.name, before, beginningMs);
       if (execution.onlyAfterBroken === true && broken === 0) return await no(noRun);
-      row ??= await begin(execution);
+      if (execution.quiet !== true) row ??= await begin(execution);
       const why = (await execution.unwanted?.()) ?? stopped(execution.signal);
       if (why !== null) return await no({ ...nothing, outcome: 'skipped', summary: `Not run: ${why}.` });
     } catch (error) {
@@ -134,7 +136,7 @@ export function createExecutor(deps: {
       async run() {
         const { ending, stop } = await perform(execution, database, leadership);
         const verdict = verdictOf(job.name, ending, stop);
-        if (ending.kind === 'threw' && !(ending.error instanceof JobFailure)) {
+        if (ending.kind === 'threw' && !isTold(ending.error)) {
           log.warn({ error: ending.error, job: job.name }, 'a job ended with an error');
         }
         await close();
@@ -266,6 +268,14 @@ export function createExecutor(deps: {
       return election.kind === 'settled' ? election.report : election.run();
     },
   };
+}
+
+/** Whether the job said itself what happened. */
+const isTold = (error: unknown) => error instanceof JobFailure || error instanceof JobSkipped;
+
+function didSomething({ outcome, counts }: JobReport): boolean {
+  if (outcome === 'skipped') return false;
+  return outcome !== 'passed' || Object.values(counts).some((count) => count !== 0);
 }
 
 function stopped(signal: AbortSignal): string | null {

@@ -34,6 +34,18 @@ export class JobFailure extends Error {
   }
 }
 
+/** The job could not begin its work, and nothing is wrong: the reason, as a sentence. */
+export class JobSkipped extends Error {
+  override readonly name = 'JobSkipped';
+  readonly advice: string;
+  readonly output: string;
+  constructor(message: string, details: { readonly advice: string; readonly output?: string }) {
+    super(message);
+    this.advice = details.advice;
+    this.output = details.output ?? '';
+  }
+}
+
 /** The job's lock as the job sees it. */
 export interface HeldLock {
   readonly name: string;
@@ -88,6 +100,6 @@ export interface Job {
   readonly needs: JobNeeds;
   /** It takes its lock by itself, as a program of the team does, so that nobody may hold it around a run. */
   readonly locksItself?: boolean;
-  /** @throws JobFailure */
+  /** @throws JobFailure, or JobSkipped when there is a good reason not to begin */
   run(context: JobContext): Promise<JobResult>;
 }

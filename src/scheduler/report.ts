@@ -1,7 +1,7 @@
 import { describeFailure } from '../clients/postgres/failure.js';
 import { describeRedisFailure } from '../clients/redis-failure.js';
 import type { JobReport } from '../runbook/jobs/port.js';
-import { JobFailure } from './job.js';
+import { JobFailure, JobSkipped } from './job.js';
 
 /** A report without its duration, which whoever runs the job knows. */
 export type Verdict = Omit<JobReport, 'durationMs'>;
@@ -52,7 +52,7 @@ export function verdictOf(job: string, ending: Ending, stop: Stop | null): Verdi
   }
   if (ending.kind === 'threw') {
     const failure = failureOf(ending.error);
-    if (stop === null || ending.error instanceof JobFailure) return failure;
+    if (stop === null || ending.error instanceof JobFailure || failure.outcome === 'skipped') return failure;
     return { ...nothing, outcome: 'skipped', summary: `Stopped before its end: ${stop.why}.` };
   }
   const early = stop === null ? '' : ` Stopped early: ${stop.why}.`;
@@ -82,6 +82,10 @@ export function failureOf(error: unknown): Verdict {
   if (error instanceof JobFailure) {
     const { message, counts, output, advice } = error;
     return { outcome: 'failed', summary: message, counts, output, advice };
+  }
+  if (error instanceof JobSkipped) {
+    const { message, output, advice } = error;
+    return { outcome: 'skipped', summary: message, counts: {}, output, advice };
   }
   const database = describeFailure(error);
   if (database?.kind === 'connection_lost') {

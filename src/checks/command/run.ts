@@ -12,15 +12,23 @@ import { type CommandArgs, shortName } from './arguments.js';
 /** JSON is read back whole up to this size. */
 const outputBytes = 4 * 1_024 * 1_024;
 
+export type CommandDeps = Pick<StepDeps, 'processes' | 'workDirectory'>;
+
+/** What a command's run must know; a job of the scheduler has no more than this. */
+export type CommandContext = Pick<
+  StepContext<TargetConfig>,
+  'target' | 'childId' | 'applicationName' | 'signal'
+> & { readonly step: { readonly timeout: number } };
+
 /** The folder that `{work}` stands for: new for each attempt, so that an old report is never read as this one's. */
-export function workFolder(deps: StepDeps, context: StepContext<TargetConfig>): string {
+export function workFolder(deps: CommandDeps, context: Pick<CommandContext, 'childId'>): string {
   return join(deps.workDirectory, context.childId);
 }
 
 export async function runCommand(
-  deps: StepDeps,
+  deps: CommandDeps,
   args: CommandArgs,
-  context: StepContext<TargetConfig>,
+  context: CommandContext,
 ): Promise<ProcessResult> {
   const work = workFolder(deps, context);
   await mkdir(work, { recursive: true, mode: 0o700 });
