@@ -3,6 +3,7 @@ import { createBoard } from '../commands/board.js';
 import type { CommandDeps } from '../commands/context.js';
 import type { Config } from '../config.js';
 import { noJobs } from '../runbook/jobs/port.js';
+import { floorsOf } from '../runbook/policy.js';
 import type { Inbox } from '../store/inbox.js';
 import type { Journal } from '../store/journal.js';
 import type { Posted } from '../store/posted.js';
@@ -30,7 +31,7 @@ export interface BotDeps
   > {
   readonly config: Pick<Config, 'slack' | 'operators' | 'targets'>;
   /** The periodic jobs; absent when the configuration has none. */
-  readonly jobs?: Pick<CommandDeps, 'jobs' | 'jobsJournal'>;
+  readonly jobs?: Pick<CommandDeps, 'jobs' | 'jobsJournal'> & { readonly m10?: CommandDeps['m10'] };
   /** Names of the targets that a run may hold; those of the configuration when not given. */
   readonly targets?: readonly string[];
   readonly slack: SlackAccess;
@@ -96,9 +97,12 @@ export function createBotApp(deps: BotDeps): BotApp {
     nextRunNumber: deps.nextRunNumber,
     loadRunbook: deps.loadRunbook,
     changing: deps.changing,
+    floors: floorsOf(config.targets),
     planOf: deps.planOf,
     targetStates: deps.targetStates,
-    ...(deps.jobs ?? { jobs: noJobs, jobsJournal: null }),
+    jobs: deps.jobs?.jobs ?? noJobs,
+    jobsJournal: deps.jobs?.jobsJournal ?? null,
+    m10: deps.jobs?.m10 ?? null,
     describe: describeEvent,
   };
   const answer = createAnswers({ client, incidentChannel, log });

@@ -11,7 +11,15 @@ import { promptActionOf } from './render/prompt-value.js';
 import { renderReply } from './render/replies.js';
 
 /** Looks are for the whole channel; receipts and refusals for the person, as the journal tells the channel. */
-const seenByAll: ReadonlySet<Reply['kind']> = new Set(['audit', 'status', 'jobs', 'jobs-log']);
+const seenByAll: ReadonlySet<Reply['kind']> = new Set([
+  'audit',
+  'status',
+  'jobs',
+  'jobs-log',
+  'locks',
+  'outbox',
+  'replays',
+]);
 
 export interface ItemHandler {
   handle(item: InboxItem): Promise<void>;

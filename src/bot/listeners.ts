@@ -1,13 +1,19 @@
 import type { App, BlockButtonAction } from '@slack/bolt';
 import type { WebClient } from '@slack/web-api';
 import type { Board } from '../commands/board.js';
-import { parse } from '../commands/parse.js';
+import { type ParsedCommand, parse } from '../commands/parse.js';
 import { staleBecause } from './buttons.js';
 import type { Intake } from './intake.js';
 import { type Log, messageOf } from './log.js';
 import type { createLooks } from './looks.js';
 import { promptActionOf, readPromptValue } from './render/prompt-value.js';
 import { REASON_BLOCK, SKIP_MODAL, skipModal, staleModal } from './skip-modal.js';
+
+/** Looks whose answer comes later, into the channel. */
+function isShownToAll(command: ParsedCommand): boolean {
+  if ('verb' in command) return command.verb === 'show' || command.verb === 'log';
+  return command.name === 'audit' || command.name === 'plan';
+}
 
 /**
  * What happens within Slack's three seconds: acknowledging, answering looks, opening the modal. Everything
@@ -39,12 +45,10 @@ export function addListeners(
       await ack({ response_type, text, blocks: [...blocks] });
       return;
     }
-    // Slack then shows the channel who looks at the plan or the audit, and what they typed.
+    // Slack then shows the channel who looks, and what they typed.
     const parsed = parse(body.text);
     const shown =
-      parsed.kind === 'command' &&
-      (parsed.command.name === 'audit' || parsed.command.name === 'plan') &&
-      body.channel_id === deps.incidentChannel;
+      parsed.kind === 'command' && isShownToAll(parsed.command) && body.channel_id === deps.incidentChannel;
     await (shown ? ack({ response_type: 'in_channel' }) : ack());
   });
 

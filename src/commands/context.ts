@@ -1,6 +1,8 @@
 import type { Runbook } from '../runbook/definition.js';
 import type { Plan, RunEvent, TargetState, Via } from '../runbook/events.js';
+import type { M10Port } from '../runbook/jobs/m10-port.js';
 import type { JobsPort } from '../runbook/jobs/port.js';
+import type { GateFloor } from '../runbook/policy.js';
 import type { OpenedRun } from '../runbook/state.js';
 import type { JobsJournal } from '../store/jobs.js';
 import type { Journal } from '../store/journal.js';
@@ -18,6 +20,8 @@ export interface CommandDeps {
   readonly journal: Pick<Journal, 'read' | 'verify'>;
   readonly board: Board;
   nextRunNumber(): Promise<number>;
+  /** What each configured target asks of gates, by its name. */
+  readonly floors: Readonly<Record<string, GateFloor>>;
   /** Reads the runbook file anew, with its digest. */
   loadRunbook(): Promise<{ readonly runbook: Runbook; readonly digest: string }>;
   /** Names of the step kinds that change a target. */
@@ -30,6 +34,8 @@ export interface CommandDeps {
   readonly jobs: Pick<JobsPort, 'target' | 'overview' | 'log'>;
   /** The stream of the jobs' target; null when the configuration has none. */
   readonly jobsJournal: JobsJournal | null;
+  /** The M10 objects of the jobs' target; null when the configuration has none. */
+  readonly m10: M10Port | null;
   /** An event in words, for the audit. */
   describe(event: RunEvent, run: OpenedRun): string;
 }

@@ -1,16 +1,21 @@
+import type { Runbook } from '../runbook/definition.js';
 import type { Purpose } from '../runbook/events.js';
 import { refuse } from '../runbook/refusal.js';
 import type { CommandContext } from './context.js';
 import type { Reply } from './reply.js';
 import { type Accepted, decline, readRunbook, settle } from './settle.js';
 
-/** Opens a run for a purpose. Who is no operator is refused before a run number is spent. */
+/**
+ * Opens a run for a purpose. Who is no operator is refused before a run number is spent.
+ * @param change what the run's copy of the runbook says otherwise
+ */
 export async function openRun(
   context: CommandContext,
   command: string,
   purpose: Purpose,
   reason: string,
   receipt: (accepted: Accepted) => string,
+  change: (runbook: Runbook) => Runbook = (runbook) => runbook,
 ): Promise<Reply> {
   if (!context.operator) {
     const { run } = await context.board.now();
@@ -37,7 +42,7 @@ export async function openRun(
       type: 'OpenRun',
       run,
       purpose,
-      runbook,
+      runbook: change(runbook),
       digest,
       channel: context.incidentChannel,
       by: context.user,

@@ -1,3 +1,4 @@
+import type { LockSeen, OutboxSeen, ReplaysSeen } from '../runbook/jobs/m10-port.js';
 import type { JobName } from '../runbook/jobs/names.js';
 import type { JobOverview, JobRunRecord } from '../runbook/jobs/port.js';
 import type { JobRequest } from '../runbook/jobs/state.js';
@@ -35,6 +36,14 @@ export type Reply =
       readonly job: JobName;
       /** Newest first. */
       readonly runs: readonly JobRunRecord[];
+      readonly now: number;
+    }
+  | { readonly kind: 'locks'; readonly target: string; readonly locks: readonly LockSeen[] }
+  | { readonly kind: 'outbox'; readonly target: string; readonly outbox: OutboxSeen }
+  | {
+      readonly kind: 'replays';
+      readonly target: string;
+      readonly replays: ReplaysSeen;
       readonly now: number;
     }
   | {

@@ -83,6 +83,6 @@ export async function runCommand(
     case 'outbox':
     case 'replays':
     case 'replay':
-      return m10Command(context, command);
+      return m10Command(context, command, now);
   }
 }

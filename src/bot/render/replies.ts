@@ -5,10 +5,13 @@ import { code, line, person, prose } from './escape.js';
 import { renderJobsLog } from './jobs-log.js';
 import { renderJobs } from './jobs-shown.js';
 import { cutMrkdwn, fitLines, LIMITS } from './limits.js';
+import { renderLocks } from './locks-shown.js';
 import { context, divider, header, message, type Rendered, section } from './message.js';
 import { type ChainHead, chainWords } from './notes.js';
 import { openedBy, runTitle, whatNow } from './now.js';
+import { renderOutbox } from './outbox-shown.js';
 import { renderRefusal } from './refused.js';
+import { renderReplays } from './replays-shown.js';
 import { duration, moment } from './words.js';
 
 /** The answer to a command, as a message. */
@@ -26,6 +29,12 @@ export function renderReply(reply: Reply): Rendered {
       return renderJobs(reply);
     case 'jobs-log':
       return renderJobsLog(reply);
+    case 'locks':
+      return renderLocks(reply);
+    case 'outbox':
+      return renderOutbox(reply);
+    case 'replays':
+      return renderReplays(reply);
     case 'audit':
       return renderAudit(reply.run, reply.entries, { head: reply.head, chain: reply.chain });
   }

@@ -109,10 +109,20 @@ export function finishRun(
 }
 
 /** A quick change outside any run, such as clearing expired locks. */
-export function startOperation(state: JobsState, asked: JobAsker & { readonly what: string }): JobDecision {
+export function startOperation(
+  state: JobsState,
+  asked: JobAsker & { readonly what: string; readonly delivery?: string },
+): JobDecision {
   if (!asked.operator) return notAnOperator('change something here');
-  const { what, by, via } = asked;
-  return accept({ type: 'OperationStarted', operation: state.lastOperation + 1, what, by, via });
+  const { what, by, via, delivery } = asked;
+  return accept({
+    type: 'OperationStarted',
+    operation: state.lastOperation + 1,
+    what,
+    by,
+    via,
+    ...(delivery === undefined ? {} : { delivery }),
+  });
 }
 
 /** How it ended. The second end of an operation changes nothing. */
@@ -120,7 +130,7 @@ export function finishOperation(
   state: JobsState,
   ended: Omit<JobEventOf<'OperationFinished'>, 'type'>,
 ): JobDecision {
-  if (!state.openOperations.includes(ended.operation)) {
+  if (!state.openOperations.some(({ operation }) => operation === ended.operation)) {
     return refuse('not_running', `Operation ${ended.operation} has ended already, or was never started.`);
   }
   return accept({ type: 'OperationFinished', ...ended, output: cut(ended.output) });

@@ -86,6 +86,8 @@ export const JobEvent = z.discriminatedUnion('type', [
     what: z.string(),
     by,
     via: Via,
+    /** The delivery that asked for it: handled again after a crash, it goes on with this operation. */
+    delivery: z.string().optional(),
   }),
   z.strictObject({
     type: z.literal('OperationFinished'),

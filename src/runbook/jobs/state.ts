@@ -18,6 +18,12 @@ export interface JobRequest {
   readonly at: number;
 }
 
+export interface OpenOperation {
+  readonly operation: number;
+  /** The delivery that asked for it. */
+  readonly delivery: string | null;
+}
+
 /** The jobs of one target, as their stream tells. */
 export interface JobsState {
   /** null: its schedule is on. Every job begins switched off: the runbook, or a person, switches it on. */
@@ -29,7 +35,7 @@ export interface JobsState {
   readonly lastRequest: number;
   readonly lastOperation: number;
   /** Operations that began and have not ended, such as those of a replica that died. */
-  readonly openOperations: readonly number[];
+  readonly openOperations: readonly OpenOperation[];
   /** What people were told last: the count of an alarm that stands; absent when none does. */
   readonly alarms: Readonly<Record<JobName, Partial<Record<JobAlarm, number>>>>;
 }
@@ -96,10 +102,16 @@ export function evolveJobs(state: JobsState, event: JobEvent, at: number): JobsS
       return {
         ...state,
         lastOperation: event.operation,
-        openOperations: [...state.openOperations, event.operation],
+        openOperations: [
+          ...state.openOperations,
+          { operation: event.operation, delivery: event.delivery ?? null },
+        ],
       };
     case 'OperationFinished':
-      return { ...state, openOperations: state.openOperations.filter((o) => o !== event.operation) };
+      return {
+        ...state,
+        openOperations: state.openOperations.filter((o) => o.operation !== event.operation),
+      };
   }
 }
 

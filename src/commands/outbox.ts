@@ -1,0 +1,67 @@
+import type { M10Port } from '../runbook/jobs/m10-port.js';
+import { type Refusal, refuse } from '../runbook/refusal.js';
+import { noAnswer } from './m10-refusals.js';
+import type { Effect, Operation } from './operate.js';
+
+/** Makes a failed event due at once. What its delivery comes to, the outbox processor tells. */
+export function retryOutbox(m10: M10Port, id: number): Operation {
+  return {
+    what: `Make outbox event ${id} of ${m10.target} due again`,
+    unwanted: () => senseless(m10, id),
+    effect: () => retried(m10, id),
+  };
+}
+
+async function senseless(m10: M10Port, id: number): Promise<Refusal | null> {
+  const read = await m10.outboxEvent(id);
+  if (read.kind === 'no') return noAnswer(read);
+  if (read.value === null) {
+    return refuse(
+      'unknown_event',
+      `The outbox of ${m10.target} has no event ${id}.`,
+      '`/m10 outbox` lists those that failed. Delivered and dead ones are kept for some days only.',
+    );
+  }
+  const { state, type } = read.value;
+  if (state === 'delivered') {
+    return refuse(
+      'nothing_left',
+      `Event ${id} (${type}) was delivered already.`,
+      '`/m10 outbox` lists those that failed.',
+    );
+  }
+  if (state === 'due') {
+    return refuse(
+      'nothing_left',
+      `Event ${id} (${type}) is due already: the outbox processor takes it at its next run.`,
+      '`/m10 jobs run outbox-processor` runs it now; an older event of the same aggregate goes first.',
+    );
+  }
+  return null;
+}
+
+async function retried(m10: M10Port, id: number): Promise<Effect> {
+  const done = await m10.retryOutbox(id);
+  if (done.kind === 'no') return { result: 'failed', summary: done.why, output: done.instead };
+  switch (done.value.kind) {
+    case 'due': {
+      const back = done.value.was === 'dead' ? 'is back in the outbox with all its tries and ' : '';
+      const summary = `event ${id} of ${m10.target} ${back}is due; the outbox processor takes it at its next run`;
+      return { result: 'passed', summary, output: '' };
+    }
+    case 'delivered':
+      return { result: 'passed', summary: `event ${id} of ${m10.target} is delivered by now`, output: '' };
+    case 'gone':
+      return {
+        result: 'failed',
+        summary: `the outbox of ${m10.target} has no event ${id} any more`,
+        output: '',
+      };
+    case 'replaced':
+      return {
+        result: 'failed',
+        summary: `event ${done.value.by} of the same aggregate and type is pending and tells what is true now, so event ${id} stays a dead letter`,
+        output: '',
+      };
+  }
+}

@@ -1,0 +1,104 @@
+import { type M10Result, withM10, withM10Streams } from '../checks/m10/session.js';
+import { cleanupExpiredLocks, listLocks, type M10Lock } from '../clients/m10/locks.js';
+import { outboxEvent, outboxFailures, outboxTotals, retryEvent } from '../clients/m10/outbox-events.js';
+import { findDeadLetter } from '../clients/m10/replay.js';
+import { replayFacts } from '../clients/m10/replays.js';
+import { momentAgo, replaysBefore } from '../clients/m10/replays-before.js';
+import type { Database } from '../clients/postgres.js';
+import type { TargetConfig } from '../config.js';
+import { jobOfLock, lastHeartbeat } from '../runbook/jobs/lock-names.js';
+import type { LockSeen, M10Answer, M10Port } from '../runbook/jobs/m10-port.js';
+
+const applicationName = 'm10bot:look';
+/** A look at a table that has grown is why people look at all, ms. */
+const statementTimeoutMs = 20_000;
+const typesShown = 15;
+const failuresShown = 8;
+
+/** The M10 objects of a target, each question on a session of its own. */
+export function createM10(deps: {
+  readonly target: TargetConfig;
+  readonly redact: (text: string) => string;
+}): M10Port {
+  const { target, redact } = deps;
+  const options = { applicationName, statementTimeoutMs };
+
+  function answered<T>(result: M10Result<T>): M10Answer<T> {
+    return result.kind === 'ok'
+      ? result
+      : { kind: 'no', why: redact(result.why), instead: redact(result.instead) };
+  }
+  const ask = async <T>(work: (database: Database) => Promise<T>) =>
+    answered(await withM10(target, options, work));
+
+  return {
+    target: target.name,
+    locks: () => ask(async (database) => (await listLocks(database)).map(seen)),
+    cleanupLocks: () =>
+      ask((database) =>
+        database.transaction(
+          async (inside) => {
+            const before = (await listLocks(inside)).filter((lock) => lock.stale);
+            const gone = await cleanupExpiredLocks(inside);
+            const left = new Map((await listLocks(inside)).map((lock) => [lock.name, lock]));
+            // One that was taken anew between the two is not among those that went.
+            const removed = before.filter(({ name }) => left.get(name) === undefined).map(seen);
+            return gone === 0 ? [] : removed;
+          },
+          { isolation: 'read committed' },
+        ),
+      ),
+    outbox: () =>
+      ask(async (database) => ({
+        ...(await outboxTotals(database, typesShown)),
+        failures: await outboxFailures(database, failuresShown),
+      })),
+    outboxEvent: (id) => ask((database) => outboxEvent(database, id)),
+    retryOutbox: (id) => ask((database) => retryEvent(database, id)),
+    replays: () => ask((database) => replayFacts(database)),
+    countReplays: (olderThanMs) =>
+      ask(async (database) => {
+        const before = await momentAgo(database, olderThanMs);
+        return { before, count: (await replaysBefore(database, before)).count };
+      }),
+    deadLetter: async (message) => {
+      const found = await withM10Streams(target, options, (database, redis) =>
+        findDeadLetter({ database, redis, message }),
+      );
+      if (found.kind === 'no' || found.value === null)
+        return answered<null>(found.kind === 'no' ? found : { kind: 'ok', value: null });
+      const { deadLetter, original, unfit, replayed } = found.value;
+      const as = replayed?.newId == null ? '' : ` as ${replayed.newId}`;
+      const when = replayed?.at == null ? '' : ` at ${new Date(replayed.at).toISOString()}`;
+      return {
+        kind: 'ok',
+        value: {
+          deadLetter,
+          original,
+          unfit,
+          replayed: replayed === null ? null : `put back already${as}${when}`,
+        },
+      };
+    },
+  };
+}
+
+/** How a replica of this bot is written as a holder. */
+const ours = /^m10bot:/;
+
+function seen(lock: M10Lock): LockSeen {
+  const heartbeat = lastHeartbeat(lock);
+  return {
+    name: lock.name,
+    holder: lock.holder,
+    acquiredAt: lock.acquiredAt,
+    expiresAt: lock.expiresAt,
+    ageMs: lock.ageMs,
+    leftMs: lock.leftMs,
+    stale: lock.stale,
+    ours: ours.test(lock.holder),
+    job: jobOfLock(lock.name)?.job ?? null,
+    // The age is by the target's clock, and so are both moments.
+    silentMs: heartbeat === null ? null : Math.max(0, lock.acquiredAt + lock.ageMs - heartbeat),
+  };
+}
