@@ -30,12 +30,16 @@ const Age = z.string('expected an age such as 30d').transform((text, ctx) => {
   return z.NEVER;
 });
 
-/** A host that events may be sent to: `hooks.example.com`, `10.0.0.5:8443`, or `*.example.com`. */
+/**
+ * A host that events may be sent to: `hooks.example.com`, `10.0.0.5:8443`, `*.example.com` (any depth below it), or
+ * a network such as `10.20.0.0/16`. Without a port every port is meant. A name may lead to public addresses only,
+ * unless the address it leads to is on the list too; `localhost` may lead to this machine.
+ */
 const AllowedHost = z
   .string()
   .regex(
-    /^(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$|^\[[0-9a-f:]+\](:\d{1,5})?$/,
-    'expected a host in small letters, such as hooks.example.com, *.example.com or 10.0.0.5:8443',
+    /^(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$|^\[[0-9a-f:]+\](:\d{1,5})?$|^[0-9a-f.:]+\/\d{1,3}$/,
+    'expected a host in small letters, such as hooks.example.com, *.example.com or 10.0.0.5:8443, or a network such as 10.20.0.0/16',
   );
 
 const common = (schedule: string, timeout: number) => ({
@@ -46,6 +50,8 @@ const common = (schedule: string, timeout: number) => ({
   timeout: Duration.default(timeout),
   /** The team's own program in place of the built-in job, judged like a step of kind `command`. */
   command: CommandArgs.optional(),
+  /** Arguments that make the program show what it would do and change nothing; without them it has no dry run. */
+  'dry-run': z.array(z.string().min(1)).min(1).optional(),
 });
 
 const minute = 60_000;
@@ -60,6 +66,8 @@ const Handler = z.union([
 const Outbox = z.strictObject({
   ...common('*/30 * * * * *', 10 * minute),
   batch: z.int().min(1).max(1_000).default(100),
+  /** Whether a trigger in the target may wake the processor at each new event; it is made where the role may. */
+  listen: z.boolean().default(false),
   /** Tries before an event becomes a dead letter. */
   attempts: z.int().min(1).max(20).default(5),
   backoff: z

@@ -16,13 +16,13 @@ import { createSlack } from './clients/slack.js';
 import type { Config } from './config.js';
 import { loadRunbook } from './load-runbook.js';
 import { assertStateIsApart } from './main/apart.js';
+import { createJobs } from './main/jobs.js';
 import { startMetrics } from './main/metrics.js';
 import { createOutputs } from './main/output.js';
 import { openState } from './main/state.js';
 import { createRedactor } from './redact.js';
 import type { Runbook } from './runbook/definition.js';
 import type { Plan } from './runbook/events.js';
-import { noJobs } from './runbook/jobs/port.js';
 import { createAdvance } from './runner/advance.js';
 import { createAssessor } from './runner/assess.js';
 import { createGates } from './runner/gates.js';
@@ -93,14 +93,32 @@ export async function startBot(options: { readonly config: Config; readonly log:
     releases.push(processes.release);
     const slack = createSlackAccess({ config, posted, log, now });
 
-    const deps = {
-      processes,
-      people: slack.people,
+    let connected = () => false;
+    const metrics = await startMetrics({
       config,
-      jobs: noJobs,
+      pool,
+      journal,
+      connected: () => connected(),
+      redact,
+      log,
       now,
-      workDirectory: join(config.state.directory, 'work'),
-    };
+    });
+    releases.push(metrics.close);
+
+    const workDirectory = join(config.state.directory, 'work');
+    const jobs = createJobs({
+      config,
+      pool,
+      journal,
+      leases,
+      commands: { processes, workDirectory },
+      owner,
+      redact,
+      observer: metrics.observe,
+      log,
+      now,
+    });
+    const deps = { processes, people: slack.people, config, jobs: jobs.port, now, workDirectory };
     // One cache of plans for both: the SQL of a revision is a function of the code alone.
     const plans = createPlans(deps);
     const kinds = new Map(
@@ -139,18 +157,6 @@ export async function startBot(options: { readonly config: Config; readonly log:
       owner,
       log,
     });
-
-    let connected = () => false;
-    const metrics = await startMetrics({
-      config,
-      pool,
-      journal,
-      connected: () => connected(),
-      redact,
-      log,
-      now,
-    });
-    releases.push(metrics.close);
 
     const publisher = createPublisher({
       journal,
@@ -197,6 +203,7 @@ export async function startBot(options: { readonly config: Config; readonly log:
       changing,
       planOf: (runbook) => planOf(runbook),
       targetStates: () => Promise.all(targets.map((target) => reader.state(target))),
+      jobs: { jobs: jobs.port, jobsJournal: jobs.jobsJournal },
       ready: async () => (await pool.query('SELECT 1')).rowCount === 1,
     });
 
@@ -211,11 +218,14 @@ export async function startBot(options: { readonly config: Config; readonly log:
 
     runner.start();
     releases.push(() => runner.stop(stopGraceMs));
+    jobs.start();
+    releases.push(() => jobs.stop(stopGraceMs));
     const listener = createListener({
       url: state.url,
       onPosition: () => {
         runner.wake();
         publisher.wake();
+        jobs.wake();
       },
       onError: (error) => log.warn({ error }, 'not listening to the journal; looking by the clock meanwhile'),
     });

@@ -1,0 +1,105 @@
+import type pg from 'pg';
+import type { CommandDeps } from '../checks/command/run.js';
+import type { Config } from '../config.js';
+import type { JobsPort } from '../runbook/jobs/port.js';
+import { noJobs } from '../runbook/jobs/port.js';
+import { createCommandJob } from '../scheduler/command-job.js';
+import { createExecutor } from '../scheduler/execute.js';
+import type { Job, JobLog } from '../scheduler/job.js';
+import { createDlReconcile } from '../scheduler/jobs/dl-reconcile.js';
+import { createMatviewRefresh } from '../scheduler/jobs/matview-refresh.js';
+import { createReclaimGc } from '../scheduler/jobs/reclaim-gc.js';
+import { createRetentionCleanup } from '../scheduler/jobs/retention-cleanup.js';
+import { createLeader } from '../scheduler/leader.js';
+import type { JobObserver } from '../scheduler/observe.js';
+import { createScheduler } from '../scheduler/scheduler.js';
+import { createJobRuns } from '../store/job-runs.js';
+import { createJobsJournal, type JobsJournal } from '../store/jobs.js';
+import type { Journal } from '../store/journal.js';
+import type { Leases } from '../store/leases.js';
+
+/** The periodic jobs as the rest of the bot sees them. */
+export interface Jobs {
+  readonly port: JobsPort;
+  /** The stream of the jobs' target; null when the configuration has none. */
+  readonly jobsJournal: JobsJournal | null;
+  start(): void;
+  /** The journal has grown. */
+  wake(): void;
+  /** Ends runs before their next batch, and waits for that as long as `graceMs`. */
+  stop(graceMs: number): Promise<void>;
+}
+
+const none: Jobs = {
+  port: noJobs,
+  jobsJournal: null,
+  start: () => undefined,
+  wake: () => undefined,
+  stop: async () => undefined,
+};
+
+/** Builds the scheduler and its jobs from the configuration; without a section `jobs` there are none. */
+export function createJobs(deps: {
+  readonly config: Pick<Config, 'jobs' | 'targets'>;
+  readonly pool: pg.Pool;
+  readonly journal: Journal;
+  readonly leases: Leases;
+  readonly commands: CommandDeps;
+  readonly owner: string;
+  readonly redact: (text: string) => string;
+  readonly observer: JobObserver;
+  readonly log: JobLog;
+  readonly now: () => number;
+}): Jobs {
+  const { pool, leases, owner, redact, observer, log, now } = deps;
+  const config = deps.config.jobs;
+  const target = config === null ? undefined : deps.config.targets[config.target];
+  if (config === null || target === undefined) return none;
+
+  const builtIn: readonly Job[] = [
+    createDlReconcile({ observer }),
+    createMatviewRefresh(config['matview-refresh']),
+    createRetentionCleanup(config['retention-cleanup'], { observer }),
+    createReclaimGc(),
+  ];
+  const jobs = builtIn.map((job) => {
+    const { command, timeout, 'dry-run': dryRun } = config[job.name];
+    if (command === undefined) return job;
+    return createCommandJob(deps.commands, job, command, { timeoutMs: timeout, dryRun: dryRun ?? null });
+  });
+
+  const jobsJournal = createJobsJournal({ journal: deps.journal, target: target.name, now });
+  const runs = createJobRuns(pool, target.name);
+  const holder = `m10bot:${owner}`;
+  const leader = createLeader({
+    holder,
+    connect: (applicationName) => executor.connect(applicationName),
+    log,
+  });
+  const executor = createExecutor({ target, runs, leader, owner, redact, observer, log, now });
+  const scheduler = createScheduler({
+    config,
+    jobs,
+    journal: jobsJournal,
+    runs,
+    leases,
+    executor,
+    owner,
+    log,
+    now,
+  });
+  return {
+    port: scheduler.port,
+    jobsJournal,
+    start: scheduler.start,
+    wake: scheduler.wake,
+    async stop(graceMs) {
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, graceMs);
+      });
+      await Promise.race([scheduler.stop(), late]);
+      clearTimeout(timer);
+    },
+  };
+}
