@@ -1,17 +1,24 @@
-import { streamNames } from '../../clients/m10/stream-names.js';
+import { deadLetterCap, streamNames } from '../../clients/m10/stream-names.js';
 import { type Job, JobFailure, type JobResult } from '../job.js';
 import { type JobObserver, noObserver } from '../observe.js';
 import { explained } from '../streams/failure.js';
 import { noCounts, type Reconciled, reconcile } from '../streams/reconcile.js';
-import type { ReconcileCounts } from '../streams/reconcile-page.js';
+import { type PageSizes, pageSizes, type ReconcileCounts } from '../streams/reconcile-page.js';
 import { counted } from '../streams/stop.js';
 
 /**
  * Brings the dead-letter stream, the main stream and the archive to agree: every dead letter is archived; a message
  * that was given up and is still pending is acknowledged; the dead-letter stream is cut to its cap.
  */
-export function createDlReconcile(deps: { readonly observer?: JobObserver } = {}): Job {
-  const observer = deps.observer ?? noObserver;
+export function createDlReconcile(
+  deps: {
+    readonly observer?: JobObserver;
+    /** Entries that stay in the dead-letter stream. */
+    readonly cap?: number;
+    readonly pages?: PageSizes;
+  } = {},
+): Job {
+  const { observer = noObserver, cap = deadLetterCap, pages = pageSizes } = deps;
   const text = 'text | character varying';
   return {
     name: 'dl-reconcile',
@@ -38,7 +45,7 @@ export function createDlReconcile(deps: { readonly observer?: JobObserver } = {}
         () => ({ ...counts }),
         async () => {
           const redis = await context.redis();
-          const done = await reconcile(context, redis, counts, (count) =>
+          const done = await reconcile(context, redis, { cap, pages }, counts, (count) =>
             observer.archived('dl-reconcile', count),
           );
           const output = linesOf(done, context.dryRun);

@@ -53,13 +53,11 @@ export function createRetentionCleanup(
 }
 
 function summary(cleaned: readonly Cleaned[], dryRun: boolean): string {
-  const parts = cleaned.map(({ deleted, rows }) => counted(deleted, rows[0], rows[1]));
-  const left = cleaned.filter((one) => one.left !== null);
-  const why = left[0]?.stopped;
-  const told =
-    why === undefined || why === null
-      ? ''
-      : ` Stopped before the end, since ${why}; ${left.map(({ left: n, rows }) => counted(n ?? 0, rows[0], rows[1])).join(', ')} left for the next run.`;
+  const parts = cleaned.map(({ deleted, rows }) => counted(deleted, ...rows));
+  const why = cleaned.find((one) => one.stopped !== null)?.stopped ?? null;
+  const left = cleaned.flatMap(({ left: count, rows }) => (count === null ? [] : [counted(count, ...rows)]));
+  const rest = left.length === 0 ? '' : `; ${left.join(', ')} left for the next run`;
+  const told = why === null ? '' : ` Stopped before the end, since ${why}${rest}.`;
   return `${dryRun ? 'Would delete' : 'Deleted'} ${parts.join(', ')}.${told}`;
 }
 

@@ -42,18 +42,24 @@ export interface PageContext {
   readonly redis: Redis;
   readonly hasGroup: boolean;
   readonly by: string;
+  readonly pages: PageSizes;
 }
 
+/** How many entries one page holds. */
+export interface PageSizes {
+  /** The first one shows how large entries are. */
+  readonly first: number;
+  readonly most: number;
+}
+export const pageSizes: PageSizes = { first: 100, most: 1_000 };
+const pageBytes = 8_000_000;
+
 /** How many entries the next page holds, so that huge ones come in small pages. */
-export function nextPageSize(page: readonly DeadLetter[]): number {
+function nextPageSize(page: readonly DeadLetter[], { most }: PageSizes): number {
   const bytes = page.reduce((sum, entry) => sum + entry.bytes, 0);
   const average = Math.max(1, bytes / Math.max(1, page.length));
-  return Math.max(1, Math.min(pageMost, Math.floor(pageBytes / average)));
+  return Math.max(1, Math.min(most, Math.floor(pageBytes / average)));
 }
-/** The first page shows how large entries are. */
-export const firstPage = 100;
-const pageMost = 1_000;
-const pageBytes = 8_000_000;
 
 /**
  * Archives a page, then acknowledges its messages, and reads the page after it: two round trips. The order is what
@@ -79,7 +85,7 @@ export async function reconcilePage(
   const [acknowledged, processed, next] = await Promise.all([
     context.hasGroup ? acknowledge(redis, originalsOf(safe)) : 0,
     processedAmong(redis, idsOf(safe)),
-    readDeadLetters(redis, page.at(-1)?.id ?? null, nextPageSize(page)),
+    readDeadLetters(redis, page.at(-1)?.id ?? null, nextPageSize(page, context.pages)),
   ]);
   counts.acknowledged += acknowledged;
   counts.replaysRecorded += await recordReplays(database, replaysOf(safe, processed), by);
@@ -101,7 +107,7 @@ export async function lookAtPage(
   const [pending, processed, next] = await Promise.all([
     context.hasGroup ? pendingAmong(redis, originals) : new Set<string>(),
     processedAmong(redis, idsOf(page)),
-    readDeadLetters(redis, page.at(-1)?.id ?? null, nextPageSize(page)),
+    readDeadLetters(redis, page.at(-1)?.id ?? null, nextPageSize(page, context.pages)),
   ]);
   const replays = replaysOf(page, processed);
   const logged = await findReplays(

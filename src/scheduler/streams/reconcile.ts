@@ -3,12 +3,11 @@ import type { DeadLetter } from '../../clients/m10/dead-letter-entry.js';
 import { deadLetterLength, groupState, readDeadLetters, trimBelow } from '../../clients/m10/dead-letters.js';
 import { markersOf } from '../../clients/m10/replay-script.js';
 import { noteNewMessages, openReplays } from '../../clients/m10/replays.js';
-import { deadLetterCap } from '../../clients/m10/stream-names.js';
 import type { JobContext } from '../job.js';
 import {
-  firstPage,
   lookAtPage,
   type PageContext,
+  type PageSizes,
   type ReconcileCounts,
   reconcilePage,
 } from './reconcile-page.js';
@@ -51,15 +50,17 @@ const trimAtOnce = 10_000;
 export async function reconcile(
   context: Pick<JobContext, 'database' | 'dryRun' | 'lock' | 'signal'>,
   redis: Redis,
+  limits: { readonly cap: number; readonly pages: PageSizes },
   counts: ReconcileCounts,
   onArchived: (count: number) => void,
 ): Promise<Reconciled> {
+  const { cap, pages } = limits;
   const { database, dryRun, lock } = context;
   // What is acknowledged must have reached the disk, whatever the role's default is.
   await database.query("SELECT set_config('synchronous_commit', 'on', false)");
-  const [group, first] = await Promise.all([groupState(redis), readDeadLetters(redis, null, firstPage)]);
+  const [group, first] = await Promise.all([groupState(redis), readDeadLetters(redis, null, pages.first)]);
   const hasGroup = group.kind === 'there';
-  const paged: PageContext = { database, redis, hasGroup, by: `dl-reconcile:${lock.holder}` };
+  const paged: PageContext = { database, redis, hasGroup, by: `dl-reconcile:${lock.holder}`, pages };
   const refused: { id: string; why: string }[] = [];
   const malformed: DeadLetter[] = [];
   const pending: string[] = [];
@@ -80,7 +81,7 @@ export async function reconcile(
   }
   stopped ??= stopReason(context);
   if (stopped === null) {
-    counts.trimmed = await trim(redis, ids, refused[0]?.id ?? null, dryRun);
+    counts.trimmed = await trim(redis, { ids, cap, refused: refused[0]?.id ?? null, dryRun });
     counts.replaysNoted = await noteOpenReplays(context, redis);
   }
   return { hasGroup, stopped, refused, malformed, pending };
@@ -89,16 +90,20 @@ export async function reconcile(
 /**
  * Cuts the stream to its cap, by id: everything below the id was archived by this run. Entries that others removed
  * meanwhile make it cut less, never more.
- * @param refused the first entry that is not archived
+ * @param read the ids in their order, and the first entry that is not archived
  */
 async function trim(
   redis: Redis,
-  ids: readonly string[],
-  refused: string | null,
-  dryRun: boolean,
+  read: {
+    readonly ids: readonly string[];
+    readonly cap: number;
+    readonly refused: string | null;
+    readonly dryRun: boolean;
+  },
 ): Promise<number> {
+  const { ids, cap, refused, dryRun } = read;
   if (ids.length === 0) return 0;
-  const surplus = (await deadLetterLength(redis)) - deadLetterCap;
+  const surplus = (await deadLetterLength(redis)) - cap;
   const archived = refused === null ? ids.length - 1 : ids.indexOf(refused);
   const cut = Math.min(surplus, archived);
   if (cut <= 0) return 0;

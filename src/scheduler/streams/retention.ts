@@ -19,8 +19,9 @@ export interface Cleaned {
   /** Singular and plural of what its rows are. */
   readonly rows: readonly [string, string];
   deleted: number;
-  /** Rows that a run which stopped early left; null when none is left. */
+  /** Rows that a run left whose time was up; null when none is left, or it is not known. */
   left: number | null;
+  /** Why it is not done to its end; null when it is. */
   stopped: string | null;
   problem: { readonly message: string; readonly advice: string } | null;
 }
@@ -55,22 +56,20 @@ export async function cleanTables(
   const forbidden = await tablesWithoutDelete(database);
   const works = [...agingTables.map((name) => ageWork(name)), lockWork()];
   cleaned.push(...works);
+  const timeIsUp = () => performance.now() - started >= config.budget;
   let open = works;
   while (open.length > 0) {
     const next: Work[] = [];
     for (const work of open) {
-      const stopped =
-        stopReason(context) ?? (performance.now() - started >= config.budget ? 'its time is up' : null);
-      if (stopped !== null) {
-        work.stopped = stopped;
-      } else if (await tried(work, dryRun ? async () => look(work) : work.batch)) {
-        next.push(work);
-      }
+      work.stopped = stopReason(context) ?? (timeIsUp() ? 'its time is up' : null);
+      if (work.stopped !== null) continue;
+      if (await tried(work, dryRun ? async () => look(work) : work.batch)) next.push(work);
     }
     open = next;
   }
+  // Whoever was told to stop ends at once, without counting.
+  if (stopReason(context) !== null) return;
   for (const work of works) {
-    // Counting may take long on a lost lock's time: it changes nothing, and people want to know.
     if (work.stopped !== null) await tried(work, async () => leftOf(work));
   }
 
