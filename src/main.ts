@@ -203,7 +203,7 @@ export async function startBot(options: { readonly config: Config; readonly log:
       changing,
       planOf: (runbook) => planOf(runbook),
       targetStates: () => Promise.all(targets.map((target) => reader.state(target))),
-      jobs: { jobs: jobs.port, jobsJournal: jobs.jobsJournal },
+      jobs: { jobs: jobs.port, jobsJournal: jobs.jobsJournal, m10: jobs.m10 },
       ready: async () => (await pool.query('SELECT 1')).rowCount === 1,
     });
 

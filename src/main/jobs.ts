@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { CommandDeps } from '../checks/command/run.js';
 import type { Config } from '../config.js';
+import type { M10Port } from '../runbook/jobs/m10-port.js';
 import type { JobsPort } from '../runbook/jobs/port.js';
 import { noJobs } from '../runbook/jobs/port.js';
 import { createCommandJob } from '../scheduler/command-job.js';
@@ -17,12 +18,15 @@ import { createJobRuns } from '../store/job-runs.js';
 import { createJobsJournal, type JobsJournal } from '../store/jobs.js';
 import type { Journal } from '../store/journal.js';
 import type { Leases } from '../store/leases.js';
+import { createM10 } from './m10.js';
 
 /** The periodic jobs as the rest of the bot sees them. */
 export interface Jobs {
   readonly port: JobsPort;
   /** The stream of the jobs' target; null when the configuration has none. */
   readonly jobsJournal: JobsJournal | null;
+  /** The M10 objects of that target. */
+  readonly m10: M10Port | null;
   start(): void;
   /** The journal has grown. */
   wake(): void;
@@ -33,6 +37,7 @@ export interface Jobs {
 const none: Jobs = {
   port: noJobs,
   jobsJournal: null,
+  m10: null,
   start: () => undefined,
   wake: () => undefined,
   stop: async () => undefined,
@@ -91,6 +96,7 @@ export function createJobs(deps: {
   return {
     port: scheduler.port,
     jobsJournal,
+    m10: createM10({ target, redact }),
     start: scheduler.start,
     wake: scheduler.wake,
     async stop(graceMs) {
