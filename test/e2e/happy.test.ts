@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { jobNames } from '../../src/runbook/jobs/names.js';
 import { revisions } from '../../workspace/backend/variants.js';
 import { keyOf } from '../../workspace/demo/stage.js';
 import type { SeenMessage } from '../../workspace/slack/people/protocol.js';
@@ -11,9 +12,9 @@ beforeAll(async () => {
 });
 afterAll(() => theatre.close());
 
-const phases = ['staging', 'production', 'verification'] as const;
+const phases = ['staging', 'production', 'verification', 'jobs'] as const;
 
-/** Alice drives and Bob approves, from the first look to a verified production. */
+/** Alice drives and Bob approves, from the first look to a verified production whose jobs run. */
 async function migrate(play: Play): Promise<void> {
   await play.preflight();
   expect(await play.revision('staging')).toBe(revisions.before);
@@ -21,7 +22,7 @@ async function migrate(play: Play): Promise<void> {
     await play.phase(index + 1);
     // A step that fails asks people, which ends the wait at once.
     const outcome = new RegExp(
-      phase === 'verification' ? 'Run 1 is closed: Verified|🔴' : `Run 1: phase ${phase} .* is done|🔴`,
+      phase === 'jobs' ? 'Run 1 is closed: Verified|🔴' : `Run 1: phase ${phase} .* is done|🔴`,
     );
     // Slack's own limits let through about one message a second.
     expect((await play.text(outcome, 60_000)).text).not.toContain('🔴');
@@ -85,6 +86,20 @@ async function expectRecorded(play: Play): Promise<void> {
   const upgrades = events.filter((e) => e.type === 'StepStarted' && /\.apply$/.test(String(e.data.step)));
   expect(upgrades.map((e) => e.data.step)).toEqual(['staging.apply', 'production.apply']);
   expect(events.at(-1)).toMatchObject({ type: 'RunClosed', data: { outcome: 'verified' } });
+  const ran = await play.query(
+    'state',
+    `SELECT job, outcome FROM m10bot.job_runs WHERE trigger = 'runbook' ORDER BY id`,
+  );
+  expect(ran, 'each job once, under the eyes of people').toEqual(
+    jobNames.map((job) => ({ job, outcome: 'passed' })),
+  );
+  const switched = await play.query(
+    'state',
+    `SELECT type, data FROM m10bot.events WHERE stream = 'jobs:production' AND type ~ '^Jobs' ORDER BY version`,
+  );
+  expect(switched).toMatchObject([
+    { type: 'JobsResumed', data: { jobs: jobNames, by: USERS.alice, run: 1 } },
+  ]);
   const closed = await play.message('run:1:closed');
   const [, position, hash] =
     /position (\d+), chain `([0-9a-f]{64})`/.exec(JSON.stringify(closed.blocks)) ?? [];

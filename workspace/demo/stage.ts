@@ -11,6 +11,8 @@ export interface Stage {
   react(who: Name, on: SeenMessage, emoji: string): Promise<void>;
   unreact(who: Name, on: SeenMessage, emoji: string): Promise<void>;
   press(who: Name, on: SeenMessage, action: string): Promise<void>;
+  /** Waits for a message of the channel by its text; for the newest when several match. */
+  text(pattern: RegExp, timeoutMs?: number): Promise<SeenMessage>;
   /** Waits for a message of the bot by the start of its key; for the newest when several match. */
   message(key: string, when?: (message: SeenMessage) => boolean, timeoutMs?: number): Promise<SeenMessage>;
 }
@@ -40,6 +42,16 @@ export function createStage(options: {
     async press(who, on, action) {
       tell(`${name(who)} presses ${action.replace('run_', '')}`);
       await people.press({ user: USERS[who], channel, ts: on.ts, action_id: action });
+    },
+    text(pattern, timeoutMs = 60_000) {
+      return people.until(
+        async () => {
+          const { messages } = await people.read({ channel });
+          return messages.findLast((m) => pattern.test(m.text));
+        },
+        timeoutMs,
+        async () => `a message like ${pattern}`,
+      );
     },
     message(key, when = () => true, timeoutMs = 60_000) {
       return people.until(

@@ -13,6 +13,8 @@ export async function rollback(stage: Stage, _trial: Trial): Promise<void> {
   const prompt = await stage.message(`run:${run}:prompt:`);
   stage.tell('Alice reads the prompt: staging is at 022, and one of its functions fails when it is called');
   await stage.press('alice', prompt, 'run_rollback');
-  await stage.react('bob', await stage.message(`run:${run}:gate:2`), 'white_check_mark');
+  const asked = await stage.message(`run:${run}:gate:2`);
+  stage.tell('The way back begins with the periodic jobs: whatever runs of them is ended, and they stay off');
+  await stage.react('bob', asked, 'white_check_mark');
   await over(stage, run);
 }
