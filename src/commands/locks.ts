@@ -49,6 +49,7 @@ export async function releaseLock(
   }
   return openBeside(context, said, `the release of \`${name.replaceAll('`', '')}\``, {
     id: 'locks-release',
+    step: 'release',
     title: `Release the lock ${name}`,
     on: m10.target,
     uses: 'locks.release',

@@ -8,6 +8,8 @@ import { requested } from './settle.js';
 /** A change that a second person approves, and that has nothing to do with the migration. */
 export interface BesideOperation {
   readonly id: string;
+  /** Id of its step, which stands before each thing to know. */
+  readonly step: string;
   readonly title: string;
   readonly on: string;
   readonly uses: string;
@@ -36,7 +38,9 @@ export function openBeside(
     on,
     beside: true,
     gate: { approvals: 1 },
-    steps: [{ id, title, uses, with: operation.with, timeout, 'on-failure': operation.onFailure }],
+    steps: [
+      { id: operation.step, title, uses, with: operation.with, timeout, 'on-failure': operation.onFailure },
+    ],
   });
   return openRun(
     context,

@@ -30,6 +30,7 @@ export async function cleanupReplays(
   const entries = `${count.toLocaleString('en')} ${count === 1 ? 'entry' : 'entries'}`;
   return openBeside(context, said, `deleting ${entries} older than ${age}`, {
     id: 'replays-cleanup',
+    step: 'clean-up',
     title: `Delete ${entries} of the replay log, older than ${age}`,
     on: m10.target,
     uses: 'replays.cleanup',
@@ -69,6 +70,7 @@ export async function replay(
   }
   return openBeside(context, said, `putting ${message} back`, {
     id: 'replay',
+    step: 'replay',
     title: `Put the dead letter ${letter.deadLetter} back`,
     on: m10.target,
     uses: 'dead-letter.replay',

@@ -44,7 +44,8 @@ export function renderPrompt(view: PromptView): Rendered {
   const took = failed === undefined ? '' : ` after ${duration(failed.durationMs)}`;
   const what = failed === undefined ? '' : `\n${line(sentence(failed.summary))}`;
   const beside = standsBeside(state);
-  const targets = beside ? 'nothing runs' : assessed.targets.map(targetWords).join('; ');
+  const targets = assessed.targets.map(targetWords).join('; ') || 'unknown';
+  const now = beside ? '' : ` Now: ${targets}.`;
   const may = beside ? 'retry' : `retry, skip${offersRollback(state) ? ', roll back' : ''}`;
   const body: Block[] = [
     header(`${emoji} Run ${state.run}: ${title} ${how}`),
@@ -88,7 +89,7 @@ export function renderPrompt(view: PromptView): Rendered {
       section(`*Answered:* ${answer}`),
     ]);
   }
-  const text = `${emoji} Run ${state.run}: ${line(title)} ${how}. ${failed === undefined ? '' : line(sentence(failed.summary))} Now: ${targets || 'unknown'}. The run waits: ${may} or stop.`;
+  const text = `${emoji} Run ${state.run}: ${line(title)} ${how}. ${failed === undefined ? '' : line(sentence(failed.summary))}${now} The run waits: ${may} or stop.`;
   return message(text, body, [choices(view, title), context(...explained(state))]);
 }
 

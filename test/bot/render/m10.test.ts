@@ -1,0 +1,294 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { renderCard } from '../../../src/bot/render/card.js';
+import { renderClosed } from '../../../src/bot/render/closed.js';
+import { renderGate } from '../../../src/bot/render/gate.js';
+import { renderLocks } from '../../../src/bot/render/locks-shown.js';
+import type { Rendered } from '../../../src/bot/render/message.js';
+import { renderOutbox } from '../../../src/bot/render/outbox-shown.js';
+import { renderPrompt } from '../../../src/bot/render/prompt.js';
+import { renderReplays } from '../../../src/bot/render/replays-shown.js';
+import { renderStatus } from '../../../src/bot/render/replies.js';
+import { renderStopped } from '../../../src/bot/render/stopped.js';
+import { Operation } from '../../../src/runbook/definition.js';
+import type { EventOf, Plan, RunEvent } from '../../../src/runbook/events.js';
+import { fold } from '../../../src/runbook/evolve.js';
+import type { EventSeen, LockSeen, OutboxSeen } from '../../../src/runbook/jobs/m10-port.js';
+import type { OpenedRun } from '../../../src/runbook/state.js';
+import { hostile, problems } from './hostile.js';
+import * as s from './sample.js';
+
+const block = { kind: 'operation', id: 'locks-release' } as const;
+const head = { position: 42, hash: 'ef'.repeat(32) };
+
+/** Every message about the M10 objects; each free text is `text` when that is given. */
+function everything(text?: string, many = 1): Record<string, Rendered> {
+  const say = (own: string) => text ?? own;
+  const lock = (given: Partial<LockSeen> = {}): LockSeen => ({
+    name: say('m10:reclaim_gc'),
+    holder: say('worker-3:4711'),
+    acquiredAt: s.t0 - 1_200_000,
+    expiresAt: s.t0 + 180_000,
+    ageMs: 1_200_000,
+    leftMs: 180_000,
+    stale: false,
+    ours: false,
+    job: 'reclaim-gc',
+    silentMs: 120_000,
+    ...given,
+  });
+  const failure = (given: Partial<EventSeen> = {}): EventSeen => ({
+    id: 7,
+    type: say('http:notify'),
+    aggregate: say('candidate 7'),
+    tries: 3,
+    error: say('503 from hooks.example.com'),
+    ageMs: 3_600_000,
+    state: 'waits',
+    inMs: 240_000,
+    ...given,
+  });
+  const outbox: OutboxSeen = {
+    pending: 1_234,
+    due: 1_200,
+    retrying: 3,
+    lagMs: 600_000,
+    dead: 1,
+    types: Array.from({ length: many * 2 }, (_, n) => ({
+      type: say(n % 2 === 0 ? 'http:notify' : 'audit:kept'),
+      pending: 1_000 - n,
+      retrying: n % 2 === 0 ? 3 : 0,
+      oldestMs: 600_000,
+      tries: 3,
+    })),
+    otherTypes: many - 1,
+    failures: Array.from({ length: many }, () => [
+      failure(),
+      failure({ id: 3, state: 'dead', tries: 5, inMs: null }),
+      failure({ id: 4, state: 'due', inMs: null, error: null }),
+    ]).flat(),
+  };
+  const release = Operation.parse({
+    id: 'locks-release',
+    title: text === undefined ? 'Release the lock m10:reclaim_gc' : `${text}xxx`.slice(0, 140),
+    on: 'production',
+    beside: true,
+    gate: { approvals: 1, expires: '30m' },
+    steps: [
+      {
+        id: 'locks-release',
+        title: text === undefined ? 'Release the lock m10:reclaim_gc' : `${text}xxx`.slice(0, 140),
+        uses: 'locks.release',
+      },
+    ],
+  });
+  const plan: Plan = {
+    steps: [
+      {
+        id: 'locks-release',
+        title: say('Release the lock m10:reclaim_gc'),
+        target: 'production',
+        uses: 'locks.release',
+        changes: true,
+        words: say('Take the lock m10:reclaim_gc of production away from worker-3:4711.'),
+        commands: [say("DELETE FROM m10_recovery.distributed_locks WHERE lock_name = 'm10:reclaim_gc';")],
+      },
+    ],
+    targets: [{ target: 'production', database: say('m10_production'), revision: say('022') }],
+    sql: [],
+    warnings: [say('worker-3:4711 has held it for 20 min.'), say('Last heartbeat 2 min ago.')],
+  };
+  const opened: EventOf<'RunOpened'> = {
+    ...s.opened({ ...s.sampleRunbook(text), operations: [release] }),
+    run: 8,
+    purpose: block,
+  };
+  const request: RunEvent = {
+    type: 'ApprovalRequested',
+    gate: 1,
+    cover: { kind: 'block', block, from: null, reason: '' },
+    by: s.alice,
+    via: 'command',
+  };
+  const at = (...events: RunEvent[]): OpenedRun => {
+    const state = fold([opened, ...events].map((event) => ({ event, at: s.t0 })));
+    return state.kind === 'run' ? state : expect.unreachable();
+  };
+  const waiting = [request, { ...s.gateOpened(plan), gate: 1 }];
+  const running: RunEvent[] = [
+    ...waiting,
+    s.approved(),
+    s.spent,
+    { type: 'BlockStarted', block, from: null },
+    { type: 'StepStarted', block, step: 'locks-release', attempt: 1, target: 'production' },
+  ];
+  const ended = (result: 'passed' | 'failed'): EventOf<'StepFinished'> => ({
+    type: 'StepFinished',
+    block,
+    step: 'locks-release',
+    attempt: 1,
+    result,
+    summary: say(
+      result === 'passed' ? 'm10:reclaim_gc was taken from worker-3:4711' : 'nothing was released',
+    ),
+    output: '',
+    outputFile: null,
+    data: {},
+    durationMs: 40,
+    recovered: false,
+  });
+  const state = { target: 'production', summary: say('at 022'), revision: say('022'), reachable: true };
+  const assessed: EventOf<'FailureAssessed'> = {
+    type: 'FailureAssessed',
+    block,
+    step: 'locks-release',
+    attempt: 1,
+    targets: [state],
+    loss: [],
+    notes: [],
+  };
+  const failed = [...running, ended('failed'), assessed];
+  const stop: EventOf<'StopRequested'> = {
+    type: 'StopRequested',
+    by: s.bob,
+    reason: say('not that one'),
+    now: false,
+    via: 'button',
+  };
+  const closed: EventOf<'RunClosed'> = {
+    type: 'RunClosed',
+    by: 'm10bot',
+    outcome: 'operation-done',
+    reason: '',
+    targets: [state],
+  };
+  const gate = (...events: RunEvent[]) => {
+    const run = at(...events);
+    return renderGate(run, run.gates[0] ?? expect.unreachable(), {
+      diff: [say('holder: a when approved, b now')],
+    });
+  };
+  const migration = s.at(...s.preflight(s.sampleRunbook(text)));
+  return {
+    m10Locks: renderLocks({
+      target: say('production'),
+      locks: Array.from({ length: many }, () => [
+        lock(),
+        lock({ ours: true, holder: say('m10bot:host:12:ab'), silentMs: 3_000 }),
+        lock({ stale: true, leftMs: -600_000, job: null, silentMs: null }),
+      ]).flat(),
+    }),
+    m10LocksNone: renderLocks({ target: 'production', locks: [] }),
+    m10Outbox: renderOutbox({ target: say('production'), outbox }),
+    m10OutboxEmpty: renderOutbox({
+      target: 'production',
+      outbox: {
+        pending: 0,
+        due: 0,
+        retrying: 0,
+        lagMs: null,
+        types: [],
+        otherTypes: 0,
+        dead: 0,
+        failures: [],
+      },
+    }),
+    m10Replays: renderReplays({
+      target: say('production'),
+      replays: {
+        rows: 12_345,
+        bytes: 5_000_000,
+        oldestAt: s.t0 - 40 * 86_400_000,
+        days: [
+          { day: '2026-01-08', count: 10 },
+          { day: '2026-01-09', count: 1_210 },
+          { day: '2026-01-10', count: 3 },
+        ],
+      },
+      now: s.t0,
+    }),
+    m10ReplaysEmpty: renderReplays({
+      target: 'production',
+      replays: { rows: 0, bytes: 8_192, oldestAt: null, days: [] },
+      now: s.t0,
+    }),
+    besideCard: renderCard(at(...waiting)),
+    besideGate: gate(...waiting),
+    besideGateVoid: gate(...waiting, { type: 'GateVoided', gate: 1, diff: [] }),
+    besidePrompt: renderPrompt({ state: at(...failed), assessed, failed: ended('failed') }),
+    besideStopped: renderStopped(at(...failed, stop), stop),
+    besideClosed: renderClosed(
+      at(...running, ended('passed'), { type: 'BlockFinished', block }, closed),
+      closed,
+      head,
+    ),
+    besideStatus: renderStatus(migration, { now: s.t0 + 60_000, beside: at(...waiting) }),
+    besideStatusAlone: renderStatus(null, { now: s.t0 + 60_000, beside: at(...waiting) }),
+  };
+}
+
+const samples = everything();
+const said = (name: string) => JSON.stringify(samples[name]);
+
+describe('every message about the M10 objects', () => {
+  it.each(Object.keys(samples))('%s', async (name) => {
+    const rendered = samples[name] ?? expect.unreachable();
+    expect(problems(rendered)).toEqual([]);
+    await expect(`${JSON.stringify(rendered, null, 1)}\n`).toMatchFileSnapshot(`snapshots/${name}.txt`);
+  });
+
+  it('with many of everything, and long hostile texts', () => {
+    for (const text of [undefined, '`<!channel>&`'.repeat(8_000)]) {
+      for (const [name, rendered] of Object.entries(everything(text, 40)))
+        expect(problems(rendered), name).toEqual([]);
+    }
+  });
+
+  it('with hostile text everywhere', () => {
+    fc.assert(
+      fc.property(hostile, (text) => {
+        for (const [name, rendered] of Object.entries(everything(text)))
+          expect(problems(rendered), name).toEqual([]);
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+describe('what they say', () => {
+  it.each([
+    ['m10Locks', '3 locks, 1 stale', 'worker-3:4711', '20 min ago', 'Last heartbeat: 2 min ago'],
+    ['m10Locks', 'one of this bot', 'Stale: expired 10 min ago', 'Last heartbeat: not known'],
+    ['m10Outbox', '1,234 pending', 'The oldest waits for 10 min 0 s', '1 dead letter', 'up to 3 times'],
+    ['m10Outbox', '503 from hooks.example.com', 'next try in 4 min 0 s', '/m10 outbox retry ID'],
+    ['m10Replays', '12,345 entries, 4.8 MiB', '40 days ago', '610 a day', '2026-01-10 (so far): 3'],
+    [
+      'besideGate',
+      'Approval needed: Release the lock m10:reclaim_gc',
+      'held it for 20 min',
+      'Last heartbeat',
+    ],
+    ['besideGate', 'The migration is not touched.'],
+    ['besidePrompt', 'run_retry', 'run_stop', 'and this run alone'],
+    ['besideClosed', 'm10:reclaim_gc was taken from worker-3:4711', `approved by <@${s.bob}>`],
+    ['besideStatus', 'A sample migration', 'Beside it, run 8', 'Release the lock m10:reclaim_gc'],
+    ['besideStatusAlone', 'Run 8: Release the lock m10:reclaim_gc', 'No run migrates'],
+  ])('%s: %s', (name, ...words) => {
+    for (const each of words) expect(said(name)).toContain(each);
+  });
+
+  it('says nothing of phases, revisions or a rollback about an operation beside the migration', () => {
+    for (const name of [
+      'besideCard',
+      'besideGate',
+      'besideGateVoid',
+      'besidePrompt',
+      'besideStopped',
+      'besideClosed',
+    ]) {
+      expect(said(name), name).not.toMatch(
+        /022|revision|phase|run_rollback|rollback|run_skip|\/m10 skip|preflight/i,
+      );
+    }
+  });
+});
