@@ -213,12 +213,12 @@ async function opened(url: string): Promise<Database> {
   return connection.database;
 }
 
-/** Keeps a lock on a table until the test gives it back. */
-export async function holdTable(url: string, table: string): Promise<() => Promise<void>> {
+/** Keeps the locks of a statement until the test gives them back. */
+export async function holdLocks(url: string, statement: string): Promise<() => Promise<void>> {
   const client = new pg.Client({ connectionString: url });
   client.on('error', () => undefined);
   await client.connect();
   await client.query('begin');
-  await client.query(`lock table ${table} in access exclusive mode`);
+  await client.query(statement);
   return () => client.end();
 }
