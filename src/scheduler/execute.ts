@@ -174,7 +174,10 @@ export function createExecutor(deps: {
 
   async function release(session: Database, leadership: (Leadership & { since?: number }) | null) {
     if (leadership === null) return;
+    // A lock that was lost is somebody else's, or nobody's: it is not given back.
+    const ours = !leadership.lost.aborted;
     await leadership.release(session);
+    if (!ours) return;
     const held = leadership.since === undefined ? undefined : (performance.now() - leadership.since) / 1_000;
     observer.lock(leadership.lock.name, 'released', held);
   }
