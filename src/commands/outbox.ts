@@ -22,12 +22,19 @@ async function senseless(m10: M10Port, id: number): Promise<Refusal | null> {
       '`/m10 outbox` lists those that failed. Delivered and dead ones are kept for some days only.',
     );
   }
-  const { state, type } = read.value;
+  const { state, eventType: type } = read.value;
   if (state === 'delivered') {
     return refuse(
       'nothing_left',
       `Event ${id} (${type}) was delivered already.`,
       '`/m10 outbox` lists those that failed.',
+    );
+  }
+  if (state === 'delivering') {
+    return refuse(
+      'nothing_left',
+      `Event ${id} (${type}) is being delivered at this moment.`,
+      '`/m10 outbox` shows what came of it.',
     );
   }
   if (state === 'due') {
@@ -45,10 +52,18 @@ async function retried(m10: M10Port, id: number): Promise<Effect> {
   if (done.kind === 'no') return { result: 'failed', summary: done.why, output: done.instead };
   switch (done.value.kind) {
     case 'due': {
-      const back = done.value.was === 'dead' ? 'is back in the outbox with all its tries and ' : '';
-      const summary = `event ${id} of ${m10.target} ${back}is due; the outbox processor takes it at its next run`;
+      const { revived, behind } = done.value;
+      const back = revived ? 'is back in the outbox with all its tries and ' : '';
+      const first = behind === null ? '' : `, after event ${behind} of the same aggregate`;
+      const summary = `event ${id} of ${m10.target} ${back}is due; the outbox processor takes it at its next run${first}`;
       return { result: 'passed', summary, output: '' };
     }
+    case 'delivering':
+      return {
+        result: 'passed',
+        summary: `event ${id} of ${m10.target} is being delivered at this moment`,
+        output: '',
+      };
     case 'delivered':
       return { result: 'passed', summary: `event ${id} of ${m10.target} is delivered by now`, output: '' };
     case 'gone':

@@ -1,19 +1,18 @@
 import { type M10Result, withM10, withM10Streams } from '../checks/m10/session.js';
 import { cleanupExpiredLocks, listLocks, type M10Lock } from '../clients/m10/locks.js';
-import { outboxEvent, outboxFailures, outboxTotals, retryEvent } from '../clients/m10/outbox-events.js';
+import { readOutbox } from '../clients/m10/outbox.js';
+import { outboxEvent, type Retried, retryEvent } from '../clients/m10/outbox-events.js';
 import { findDeadLetter } from '../clients/m10/replay.js';
 import { replayFacts } from '../clients/m10/replays.js';
 import { momentAgo, replaysBefore } from '../clients/m10/replays-before.js';
 import type { Database } from '../clients/postgres.js';
 import type { TargetConfig } from '../config.js';
 import { jobOfLock, lastHeartbeat } from '../runbook/jobs/lock-names.js';
-import type { LockSeen, M10Answer, M10Port } from '../runbook/jobs/m10-port.js';
+import type { LockSeen, M10Answer, M10Port, RetryResult } from '../runbook/jobs/m10-port.js';
 
 const applicationName = 'm10bot:look';
 /** A look at a table that has grown is why people look at all, ms. */
 const statementTimeoutMs = 20_000;
-const typesShown = 15;
-const failuresShown = 8;
 
 /** The M10 objects of a target, each question on a session of its own. */
 export function createM10(deps: {
@@ -49,12 +48,18 @@ export function createM10(deps: {
         ),
       ),
     outbox: () =>
-      ask(async (database) => ({
-        ...(await outboxTotals(database, typesShown)),
-        failures: await outboxFailures(database, failuresShown),
-      })),
+      ask(async (database) => {
+        const { oldestAge, lag, lastErrors, ...facts } = await readOutbox(database);
+        return {
+          ...facts,
+          oldestMs: oldestAge === null ? null : oldestAge * 1_000,
+          lagMs: lag * 1_000,
+          // What a receiver answered may hold anything.
+          lastErrors: lastErrors.map((each) => ({ ...each, error: redact(each.error) })),
+        };
+      }),
     outboxEvent: (id) => ask((database) => outboxEvent(database, id)),
-    retryOutbox: (id) => ask((database) => retryEvent(database, id)),
+    retryOutbox: (id) => ask(async (database) => toldOf(await retryEvent(database, id))),
     replays: () => ask((database) => replayFacts(database)),
     countReplays: (olderThanMs) =>
       ask(async (database) => {
@@ -81,6 +86,24 @@ export function createM10(deps: {
       };
     },
   };
+}
+
+function toldOf(retried: Retried): RetryResult {
+  switch (retried.kind) {
+    case 'made_due':
+    case 'due_already':
+      return { kind: 'due', revived: false, behind: retried.behind };
+    case 'revived':
+      return { kind: 'due', revived: true, behind: null };
+    case 'delivering':
+      return { kind: 'delivering' };
+    case 'processed':
+      return { kind: 'delivered' };
+    case 'not_found':
+      return { kind: 'gone' };
+    case 'replaced':
+      return retried;
+  }
 }
 
 /** How a replica of this bot is written as a holder. */

@@ -162,12 +162,16 @@ describe('looks', () => {
       outbox: {
         pending: 2,
         due: 1,
-        retrying: 1,
-        dead: 1,
-        types: [{ type: 'http:notify', pending: 2, retrying: 1, tries: 3 }],
-        failures: [
-          { id: 2, state: 'waits', error: '503 from hooks.example.com', aggregate: 'candidate 2' },
-          { id: 3, state: 'dead', tries: 5 },
+        waiting: 1,
+        delivering: 0,
+        byType: [{ eventType: 'http:notify', pending: 2 }],
+        byRetries: [
+          { retries: 0, pending: 1 },
+          { retries: 3, pending: 1 },
+        ],
+        lastErrors: [
+          { id: 3, dead: true, retries: 5 },
+          { id: 2, dead: false, error: '503 from hooks.example.com', aggregate: 'candidate 2' },
         ],
       },
     });
@@ -267,8 +271,13 @@ describe('quick changes', () => {
   it('refuses what makes no sense, with what can be done instead', async () => {
     await event(1);
     await event(4, { processed_at: 'now()' });
+    await event(6, {
+      processed_by: "'m10bot:host:1/ab (delivering)'",
+      next_retry_at: "now() + interval '1 min'",
+    });
     for (const [id, why] of [
       [1, 'due already'],
+      [6, 'is being delivered at this moment'],
       [4, 'delivered already'],
       [99, 'has no event 99'],
     ] as const) {

@@ -44,44 +44,48 @@ export interface OutboxSeen {
   readonly pending: number;
   /** Those whose time has come. */
   readonly due: number;
-  /** Those that failed at least once. */
-  readonly retrying: number;
+  /** Those that wait for their next try. */
+  readonly waiting: number;
+  /** Those that a processor has in hand. */
+  readonly delivering: number;
   /** Age of the oldest pending event; null when none is pending. */
-  readonly lagMs: number | null;
-  /** By type, the most first; `otherTypes` are left out. */
-  readonly types: readonly {
-    readonly type: string;
-    readonly pending: number;
-    readonly retrying: number;
-    readonly oldestMs: number;
-    /** The most tries that failed of any of them. */
-    readonly tries: number;
-  }[];
-  readonly otherTypes: number;
-  /** Given up and still in the outbox, so that they can be retried. */
-  readonly dead: number;
+  readonly oldestMs: number | null;
+  /** Age of the oldest event that is due; 0 when none is. */
+  readonly lagMs: number;
+  /** The most first. */
+  readonly byType: readonly { readonly eventType: string; readonly pending: number }[];
+  /** Pending events by tries that failed, fewest first. */
+  readonly byRetries: readonly { readonly retries: number; readonly pending: number }[];
+  /** Outbox events in the archive of dead letters. */
+  readonly deadLettered: number;
   /** What failed last, newest first. */
-  readonly failures: readonly EventSeen[];
+  readonly lastErrors: readonly {
+    readonly id: number;
+    readonly eventType: string;
+    /** Such as `candidate 7`. */
+    readonly aggregate: string;
+    readonly retries: number;
+    readonly error: string;
+    /** null when it has no next try, or is due. */
+    readonly nextTryAt: number | null;
+    /** Given up; a retry brings it back. */
+    readonly dead: boolean;
+  }[];
 }
 
+/** Where one event stands. */
 export interface EventSeen {
-  readonly id: number;
-  readonly type: string;
-  /** Such as `candidate 7`. */
-  readonly aggregate: string;
-  /** Tries that failed. */
-  readonly tries: number;
-  readonly error: string | null;
-  readonly ageMs: number;
-  /** `due`: its time has come; `waits`: it has not, or a processor has it in hand. */
-  readonly state: 'due' | 'waits' | 'dead' | 'delivered';
-  /** Until its next try. */
-  readonly inMs: number | null;
+  readonly eventType: string;
+  readonly state: 'due' | 'waits' | 'delivering' | 'dead' | 'delivered';
 }
 
 export type RetryResult =
-  /** @property was what it was before */
-  | { readonly kind: 'due'; readonly was: 'waits' | 'due' | 'dead' }
+  /**
+   * @property revived it was a dead letter
+   * @property behind the earlier event of its aggregate that goes first
+   */
+  | { readonly kind: 'due'; readonly revived: boolean; readonly behind: number | null }
+  | { readonly kind: 'delivering' }
   | { readonly kind: 'delivered' }
   | { readonly kind: 'gone' }
   /** A younger event of the same aggregate and type is pending, and tells what is true now. */

@@ -13,7 +13,7 @@ import { renderStopped } from '../../../src/bot/render/stopped.js';
 import { Operation } from '../../../src/runbook/definition.js';
 import type { EventOf, Plan, RunEvent } from '../../../src/runbook/events.js';
 import { fold } from '../../../src/runbook/evolve.js';
-import type { EventSeen, LockSeen, OutboxSeen } from '../../../src/runbook/jobs/m10-port.js';
+import type { LockSeen, OutboxSeen } from '../../../src/runbook/jobs/m10-port.js';
 import type { OpenedRun } from '../../../src/runbook/state.js';
 import { hostile, problems } from './hostile.js';
 import * as s from './sample.js';
@@ -37,35 +37,33 @@ function everything(text?: string, many = 1): Record<string, Rendered> {
     silentMs: 120_000,
     ...given,
   });
-  const failure = (given: Partial<EventSeen> = {}): EventSeen => ({
+  const failure = (given: Partial<OutboxSeen['lastErrors'][number]> = {}) => ({
     id: 7,
-    type: say('http:notify'),
+    eventType: say('http:notify'),
     aggregate: say('candidate 7'),
-    tries: 3,
+    retries: 3,
     error: say('503 from hooks.example.com'),
-    ageMs: 3_600_000,
-    state: 'waits',
-    inMs: 240_000,
+    nextTryAt: s.t0 + 240_000,
+    dead: false,
     ...given,
   });
   const outbox: OutboxSeen = {
     pending: 1_234,
     due: 1_200,
-    retrying: 3,
+    waiting: 30,
+    delivering: 4,
+    oldestMs: 1_200_000,
     lagMs: 600_000,
-    dead: 1,
-    types: Array.from({ length: many * 2 }, (_, n) => ({
-      type: say(n % 2 === 0 ? 'http:notify' : 'audit:kept'),
+    deadLettered: 1,
+    byType: Array.from({ length: many * 2 }, (_, n) => ({
+      eventType: say(n % 2 === 0 ? 'http:notify' : 'audit:kept'),
       pending: 1_000 - n,
-      retrying: n % 2 === 0 ? 3 : 0,
-      oldestMs: 600_000,
-      tries: 3,
     })),
-    otherTypes: many - 1,
-    failures: Array.from({ length: many }, () => [
+    byRetries: Array.from({ length: many * 2 }, (_, retries) => ({ retries, pending: 1_204 })),
+    lastErrors: Array.from({ length: many }, () => [
       failure(),
-      failure({ id: 3, state: 'dead', tries: 5, inMs: null }),
-      failure({ id: 4, state: 'due', inMs: null, error: null }),
+      failure({ id: 3, dead: true, retries: 5, nextTryAt: null }),
+      failure({ id: 4, nextTryAt: null }),
     ]).flat(),
   };
   const release = Operation.parse({
@@ -185,12 +183,14 @@ function everything(text?: string, many = 1): Record<string, Rendered> {
       outbox: {
         pending: 0,
         due: 0,
-        retrying: 0,
-        lagMs: null,
-        types: [],
-        otherTypes: 0,
-        dead: 0,
-        failures: [],
+        waiting: 0,
+        delivering: 0,
+        oldestMs: null,
+        lagMs: 0,
+        byType: [],
+        byRetries: [],
+        deadLettered: 0,
+        lastErrors: [],
       },
     }),
     m10Replays: renderReplays({
@@ -259,8 +259,8 @@ describe('what they say', () => {
   it.each([
     ['m10Locks', '3 locks, 1 stale', 'worker-3:4711', '20 min ago', 'Last heartbeat: 2 min ago'],
     ['m10Locks', 'one of this bot', 'Stale: expired 10 min ago', 'Last heartbeat: not known'],
-    ['m10Outbox', '1,234 pending', 'The oldest waits for 10 min 0 s', '1 dead letter', 'up to 3 times'],
-    ['m10Outbox', '503 from hooks.example.com', 'next try in 4 min 0 s', '/m10 outbox retry ID'],
+    ['m10Outbox', '1,234 pending: 1,200 due', 'Lag: 10 min 0 s', '1 dead letter', '1,204 failed 1 time'],
+    ['m10Outbox', '503 from hooks.example.com', 'failed tries, next try', '/m10 outbox retry ID'],
     ['m10Replays', '12,345 entries, 4.8 MiB', '40 days ago', '610 a day', '2026-01-10 (so far): 3'],
     [
       'besideGate',
