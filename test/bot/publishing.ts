@@ -81,6 +81,9 @@ export async function publishing(options: SlackStandInOptions = {}) {
     logged,
     start,
     append,
+    wake() {
+      for (const publisher of publishers) publisher.wake();
+    },
     run: (...events: RunEvent[]) =>
       append('run:7', ...events.map((e) => (e.type === 'RunOpened' ? { ...e, channel } : e))),
     /** Waits until every lane has handled the whole journal. */

@@ -7,12 +7,13 @@ const signs: Readonly<Record<JobAlarm, string>> = { failing: 'ðŸ”´', overdue: 'â
 
 /** Something is wrong with a job: what, with its error, and what can be done now. */
 export function renderAlarmRaised(event: JobEventOf<'JobAlarmRaised'>): Rendered {
-  const what = `${signs[event.alarm]} ${cutMrkdwn(line(event.summary), 1_000)}`;
+  const sign = signs[event.alarm];
+  const what = cutMrkdwn(line(event.summary), 1_000);
   const advice = prose(cutText(event.advice, 1_500));
   const error = event.error.trim() === '' ? [] : [preformatted(headLines(event.error, 15, 1_500).text)];
   return message(
-    [what, advice].filter((part) => part !== '').join(' '),
-    [section(`*${what}*`), ...error],
+    [sign, what, advice].filter((part) => part !== '').join(' '),
+    [section(`${sign} *${what}*`), ...error],
     advice === '' ? [] : [section(advice)],
   );
 }

@@ -1,9 +1,9 @@
 import type { JobEventOf } from '../../runbook/jobs/events.js';
-import { code, line, person } from './escape.js';
-import { outcomeEmoji, outcomeWords, outputBlocks } from './job-words.js';
-import { cutMrkdwn } from './limits.js';
+import { code, line, person, prose } from './escape.js';
+import { figures, outcomeEmoji, outcomeWords, outputBlocks } from './job-words.js';
+import { cutMrkdwn, cutText } from './limits.js';
 import { context, message, type Rendered, section } from './message.js';
-import { duration, sentence } from './words.js';
+import { sentence } from './words.js';
 
 type Requested = JobEventOf<'JobRunRequested'>;
 type Finished = JobEventOf<'JobRunFinished'>;
@@ -25,34 +25,41 @@ function asked({ job, by, dryRun, request }: Requested): Rendered {
 }
 
 function ended(event: Finished): Rendered {
-  const { job, by, dryRun, outcome, summary, output, durationMs, request } = event;
-  const what = `${code(job)} ${outcomeWords(outcome, dryRun)} in ${duration(durationMs)}.`;
+  const { job, by, dryRun, outcome, summary, counts, output, request } = event;
+  const what = `${code(job)} ${outcomeWords(event)}.`;
   const found = cutMrkdwn(line(sentence(summary)), 1_500);
-  const dry = dryRun ? '*Dry run: nothing was changed.*' : '';
-  const now = afterwards(event);
-  const head = `${outcomeEmoji(outcome)} ${what}`;
+  const figured = figures(counts);
+  const sign = outcomeEmoji(outcome);
   return message(
-    [head, dryRun ? 'Dry run: nothing was changed.' : '', found, now].filter(filled).join(' '),
+    [sign, what, dryRun ? nothingChanged : '', found, afterwards(event)].filter(filled).join(' '),
     [
-      section([`${outcomeEmoji(outcome)} *${what}*`, dry, found, now].filter(filled).join('\n')),
+      section(
+        [`${sign} *${what}*`, dryRun ? `*${nothingChanged}*` : '', found, afterwards(event)]
+          .filter(filled)
+          .join('\n'),
+      ),
       ...outputBlocks(output, `${code(`/m10 jobs log ${job}`)} has more of it.`),
+      ...(figured === '' ? [] : [context(figured)]),
     ],
     [context(`Asked for by ${person(by)}, request ${request}`)],
   );
 }
 
+const nothingChanged = 'A dry run: nothing was changed.';
+
 /** Calls whoever asked: an updated message notifies nobody. */
-export function renderJobRunReply({ job, by, dryRun, outcome, summary }: Finished): Rendered {
-  const told = `${person(by)}, ${code(job)} ${outcomeWords(outcome, dryRun)}: ${cutMrkdwn(line(sentence(summary)), 600)}`;
+export function renderJobRunReply(event: Finished): Rendered {
+  const { job, by, summary } = event;
+  const told = `${person(by)}, ${code(job)} ${outcomeWords(event)}. ${cutMrkdwn(line(sentence(summary)), 600)}`;
   return message(told, [section(told)]);
 }
 
-function afterwards({ job, outcome }: Finished): string {
+function afterwards({ job, outcome, advice }: Finished): string {
   switch (outcome) {
     case 'passed':
       return '';
     case 'failed':
-      return `${code(`/m10 jobs log ${job}`)} shows what can be done; ${code(`/m10 jobs run ${job}`)} tries again.`;
+      return `${prose(cutText(advice, 1_000))} ${code(`/m10 jobs run ${job}`)} tries again.`.trim();
     case 'skipped':
       return `It did not run. ${code('/m10 jobs')} shows what it waits for, ${code('/m10 locks')} who holds its lock.`;
     case 'lost':

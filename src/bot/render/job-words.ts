@@ -6,18 +6,21 @@ import { headLines } from './limits.js';
 import { type Block, preformatted, section } from './message.js';
 import { duration } from './words.js';
 
-/** An outcome in a sentence about the run. */
-export function outcomeWords(outcome: JobOutcome | 'running', dryRun = false): string {
+type Ended = Pick<JobRunRecord, 'outcome' | 'dryRun' | 'durationMs'>;
+
+/** How a run ended and how long it took, in a sentence about it. */
+export function outcomeWords({ outcome, dryRun, durationMs }: Ended): string {
   const what = dryRun ? 'dry run ' : '';
+  const took = durationMs === null ? '' : duration(durationMs);
   switch (outcome) {
     case 'passed':
-      return `${what}passed`;
+      return `${what}passed in ${took}`;
     case 'failed':
-      return `${what}failed`;
+      return `${what}failed after ${took}`;
     case 'skipped':
       return `${what}was skipped`;
     case 'lost':
-      return `${what}was cut short`;
+      return `${what}was cut short after ${took}`;
     case 'running':
       return dryRun ? 'dry run is under way' : 'is running';
   }
@@ -67,18 +70,26 @@ export function triggerWords({ trigger, by }: Pick<JobRunRecord, 'trigger' | 'by
   }
 }
 
-/** How long ago, roughly: nobody counts the seconds of yesterday. */
+/** A time roughly: nobody counts the seconds of yesterday. @param ms milliseconds */
+export function rough(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1_000));
+  if (seconds < 90) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 90) return `${minutes} min`;
+  const hours = Math.round(minutes / 60);
+  return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} days`;
+}
+
+/** How long ago. @param ms milliseconds */
 export function ago(ms: number): string {
-  if (ms < 1_000) return 'just now';
-  if (ms < 48 * 3_600_000) return `${duration(Math.round(ms / 1_000) * 1_000)} ago`;
-  return `${Math.round(ms / 86_400_000)} days ago`;
+  return ms < 1_000 ? 'just now' : `${rough(ms)} ago`;
 }
 
 export function jobCodes(jobs: readonly JobName[]): string {
   return jobs.map(code).join(', ');
 }
 
-/** Figures on one line, largest names first as the job gave them; zeros stay, they are an answer too. */
+/** Figures on one line; zeros stay, for they are an answer too. */
 export function figures(counts: Readonly<Record<string, number>>): string {
   return Object.entries(counts)
     .slice(0, 20)

@@ -1,10 +1,10 @@
 import type { JobOverview, JobRunRecord } from '../../runbook/jobs/port.js';
 import type { JobRequest, Pause } from '../../runbook/jobs/state.js';
 import { code, line, person } from './escape.js';
-import { ago, outcomeMark, outcomeWords } from './job-words.js';
-import { cutMrkdwn, fitLines } from './limits.js';
+import { ago, outcomeMark, outcomeWords, rough } from './job-words.js';
+import { cutMrkdwn, cutText, fitLines } from './limits.js';
 import { context, header, message, type Rendered, section } from './message.js';
-import { duration, moment, plural, sentence, utc } from './words.js';
+import { moment, plural, sentence } from './words.js';
 
 /** A fifth of a message, and some left for its head. */
 const MOST_OF_A_JOB = 2_100;
@@ -45,18 +45,19 @@ export function renderJobs(shown: {
 }
 
 function linesOf(job: JobOverview, asked: readonly JobRequest[], now: number): string[] {
-  const zone = job.timezone === 'UTC' ? 'UTC' : line(job.timezone);
+  // One failure that was the last run is told by that line already.
+  const more = job.failures > (job.last?.outcome === 'failed' ? 1 : 0);
   return [
-    `*${line(job.job)}* · ${line(job.words)} (${zone})`,
-    ...(job.command === null ? [] : [`Runs the team's own command ${code(job.command)}`]),
+    `*${line(job.job)}* · ${line(job.words)} (${line(job.timezone)})`,
+    ...(job.command === null ? [] : [`Runs the team's own command ${code(cutText(job.command, 300))}`]),
     last(job.last, now),
-    ...(job.failures > 1
+    ...(more
       ? [`${plural(job.failures, 'failure')} in a row. ${code(`/m10 jobs log ${job.job}`)} shows them.`]
       : []),
-    job.paused === null ? next(job.nextRun) : paused(job.paused, now),
+    job.paused === null ? next(job.nextRun, now) : paused(job, job.paused, now),
     ...asked.map(
       (r) =>
-        `${r.dryRun ? 'A dry run' : 'A run'} that ${person(r.by)} asked for ${ago(now - r.at)} waits or is running`,
+        `${r.dryRun ? 'A dry run' : 'A run'} that ${person(r.by)} asked for ${ago(now - r.at)} waits or runs`,
     ),
     ...(job.leader === null ? [] : [leader(job.leader, now)]),
     ...waits(job.waitsFor),
@@ -65,25 +66,26 @@ function linesOf(job: JobOverview, asked: readonly JobRequest[], now: number): s
 
 function last(run: JobRunRecord | null, now: number): string {
   if (run === null) return 'Has not run yet';
-  const took = run.durationMs === null ? '' : ` in ${duration(run.durationMs)}`;
+  const mark = outcomeMark(run.outcome);
+  if (run.outcome === 'running')
+    return `${mark} Last run: began ${ago(now - run.startedAt)}, ${outcomeWords(run)}`;
   const summary = run.summary === '' ? '' : `: ${cutMrkdwn(line(sentence(run.summary)), 400)}`;
-  const since = run.finishedAt ?? run.startedAt;
-  const about =
-    run.outcome === 'running' ? `Last run: began ${ago(now - since)}` : `Last run: ${ago(now - since)}`;
-  return `${outcomeMark(run.outcome)} ${about}, ${outcomeWords(run.outcome, run.dryRun)}${took}${summary}`;
+  return `${mark} Last run: ${ago(now - (run.finishedAt ?? run.startedAt))}, ${outcomeWords(run)}${summary}`;
 }
 
 function lastPlain(run: JobRunRecord | null, now: number): string {
   if (run === null) return 'has not run yet.';
-  return `${outcomeWords(run.outcome, run.dryRun)} ${ago(now - (run.finishedAt ?? run.startedAt))}.`;
+  const ended = run.outcome !== 'running' ? ` ${ago(now - (run.finishedAt ?? run.startedAt))}` : '';
+  return `${outcomeWords(run)}${ended}.`;
 }
 
-function next(at: number | null): string {
-  return at === null ? 'No next run is known' : `Next run: ${moment(at)}, that is ${utc(at)}`;
+function next(at: number | null, now: number): string {
+  if (at === null) return 'No next run is known';
+  return `Next run: ${moment(at)}${at > now ? `, in ${rough(at - now)}` : ''}`;
 }
 
-function paused({ by, reason, at, run }: Pause, now: number): string {
-  if (by === null) return `Off: ${line(reason)}. ${code('/m10 jobs resume JOB')} switches it on`;
+function paused({ job }: JobOverview, { by, reason, at, run }: Pause, now: number): string {
+  if (by === null) return `Off: ${line(reason)}. ${code(`/m10 jobs resume ${job}`)} switches it on`;
   const when = at === null ? '' : ` ${ago(now - at)}`;
   const within = run === null ? '' : ` in run ${run}`;
   const why = reason === '' ? ', without a reason' : `: ${cutMrkdwn(line(reason), 500)}`;
@@ -91,10 +93,11 @@ function paused({ by, reason, at, run }: Pause, now: number): string {
 }
 
 function leader(lock: NonNullable<JobOverview['leader']>, now: number): string {
-  const whose = lock.ours ? ', one of this bot' : ', which is not this bot';
+  const who = `${code(cutText(lock.holder, 200))} (${lock.ours ? 'm10bot' : 'not m10bot'})`;
   const left = lock.expiresAt - now;
-  const until = left > 0 ? `for ${duration(left)} more at least` : `though its lock expired ${ago(-left)}`;
-  return `Led by ${code(lock.holder)}${whose}, ${until}`;
+  return left > 0
+    ? `Leader: ${who}, for ${rough(left)} more at least`
+    : `Led by nobody: the lock of ${who} expired ${ago(-left)}`;
 }
 
 function waits(missing: readonly string[] | null): string[] {

@@ -13,7 +13,7 @@ export function renderJobsSwitched(event: JobEventOf<'JobsPaused' | 'JobsResumed
     ? `No schedule starts ${event.jobs.length === 1 ? 'it' : 'them'}; a run that is under way ends before its next batch. An operator switches a job on again with ${code('/m10 jobs resume JOB')}.`
     : `${event.jobs.length === 1 ? 'It runs' : 'They run'} by schedule from now on. ${code('/m10 jobs')} shows when.`;
   const sign = off ? '⏸️' : '▶️';
-  return message(`${sign} ${[who, reason, means].filter((part) => part !== '').join(' ')}`, [
-    section([`${sign} *${who}*`, reason, means].filter((part) => part !== '').join('\n')),
+  return message(`${sign} ${[who, means, reason].filter((part) => part !== '').join(' ')}`, [
+    section([`${sign} ${who}`, reason, means].filter((part) => part !== '').join('\n')),
   ]);
 }

@@ -23,7 +23,8 @@ export function renderOperation(event: Started | Finished): Rendered {
     return message(told, [section(told)]);
   }
   const { by, result, durationMs, operation } = event;
-  const head = `${what}: ${results[result]}, in ${duration(durationMs)}.`;
+  const took = result === 'unknown' ? '' : `, in ${duration(durationMs)}`;
+  const head = `${what}: ${results[result]}${took}.`;
   const found = cutMrkdwn(line(sentence(event.summary)), 1_500);
   return message(
     `${signs[result]} ${head} ${found}`,

@@ -85,15 +85,12 @@ export function requestRun(
 }
 
 /** How a run by hand ended. The second end of a request changes nothing. */
-export function finishRun(
-  state: JobsState,
-  ended: { readonly request: number } & Pick<JobReport, 'outcome' | 'summary' | 'output' | 'durationMs'>,
-): JobDecision {
+export function finishRun(state: JobsState, ended: { readonly request: number } & JobReport): JobDecision {
   const open = state.requests.find((request) => request.request === ended.request);
   if (open === undefined) {
     return refuse('not_running', `Request ${ended.request} has ended already, or was never made.`);
   }
-  const { request, outcome, summary, output, durationMs } = ended;
+  const { request, outcome, summary, counts, output, advice, durationMs } = ended;
   const { job, by, dryRun } = open;
   return accept({
     type: 'JobRunFinished',
@@ -103,7 +100,9 @@ export function finishRun(
     dryRun,
     outcome,
     summary,
+    counts: { ...counts },
     output: cut(output),
+    advice,
     durationMs,
   });
 }

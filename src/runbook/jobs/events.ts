@@ -54,8 +54,12 @@ export const JobEvent = z.discriminatedUnion('type', [
     dryRun: z.boolean(),
     outcome: JobOutcome,
     summary: z.string(),
-    /** Figures and lines worth reading; cut with a note. */
+    /** Figures by name. */
+    counts: z.record(z.string(), z.number()),
+    /** Lines worth reading; cut with a note. */
     output: z.string(),
+    /** What can be done about a failure; empty otherwise. */
+    advice: z.string(),
     durationMs: z.number(),
   }),
   /** Something is wrong with a job, or still is. */

@@ -103,12 +103,16 @@ describe('a run by hand', () => {
       request: 1,
       outcome: 'passed' as const,
       summary: 'Done.',
+      counts: { removed: 3 },
+      advice: '',
       output: 'y'.repeat(100_000),
       durationMs: 5,
     };
     const decision = finishRun(given([requested(1)]), ended);
     expect(decision).toMatchObject({
-      events: [{ type: 'JobRunFinished', job: 'reclaim-gc', by: alice, dryRun: true, summary: 'Done.' }],
+      events: [
+        { type: 'JobRunFinished', job: 'reclaim-gc', by: alice, dryRun: true, counts: { removed: 3 } },
+      ],
     });
     if (decision.kind === 'refused') return expect.unreachable();
     expect(JSON.stringify(decision.events).length).toBeLessThan(25_000);
