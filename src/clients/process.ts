@@ -9,6 +9,7 @@ import {
   type ChildPaths,
   childPaths,
   type ExitRecord,
+  openInput,
   openOutput,
   writeChild,
   writeExit,
@@ -23,6 +24,8 @@ export interface ProcessSpec {
   readonly cwd: string;
   /** The complete environment: nothing is inherited, PATH included. */
   readonly env: Readonly<Record<string, string>>;
+  /** What the program reads on its standard input, from a file of its folder; nothing when not given. */
+  readonly input?: string | undefined;
   /** Milliseconds until the group gets TERM. */
   readonly timeoutMs: number;
   /** Milliseconds between TERM and KILL; 5,000 when not given. */
@@ -117,6 +120,7 @@ export function createProcesses(options: ProcessesOptions): Processes {
     const files = await openOutput(paths);
     if (files === null) return notStarted('id_used', `the id was used before: ${spec.id}`);
 
+    const input = spec.input === undefined ? null : await openInput(paths, spec.input);
     const startedAt = new Date();
     const child = execa(program.path, args, {
       cwd: spec.cwd,
@@ -124,7 +128,7 @@ export function createProcesses(options: ProcessesOptions): Processes {
       extendEnv: false,
       // The name as given, since some programs look at it; the path was looked up above.
       argv0: name,
-      stdin: 'ignore',
+      stdin: input ?? 'ignore',
       stdout: files.stdout,
       stderr: files.stderr,
       buffer: false,
@@ -132,6 +136,8 @@ export function createProcesses(options: ProcessesOptions): Processes {
       cleanup: false,
       reject: false,
     });
+    // The child has its own descriptor by now.
+    input?.destroy();
     const { pid } = child;
     if (pid !== undefined) {
       try {

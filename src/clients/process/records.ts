@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import {
+  createReadStream,
   createWriteStream,
   existsSync,
   mkdirSync,
+  type ReadStream,
   readFileSync,
   renameSync,
   type WriteStream,
@@ -81,6 +83,15 @@ export async function openOutput(
       stderr.destroy();
     },
   };
+}
+
+/** Writes what a child is to read (0600) and opens it: a file as well, so that no pipe can break. */
+export async function openInput(paths: ChildPaths, text: string): Promise<ReadStream> {
+  const path = join(paths.folder, 'stdin');
+  writeFileSync(path, text, { flag: 'wx', mode: 0o600 });
+  const stream = createReadStream(path);
+  await once(stream, 'open');
+  return stream;
 }
 
 export function writeChild(paths: ChildPaths, record: ChildRecord): void {

@@ -1,0 +1,183 @@
+import { createHmac } from 'node:crypto';
+import { lookup } from 'node:dns/promises';
+import type { LookupFunction } from 'node:net';
+import { Agent, type Dispatcher, Pool, request } from 'undici';
+import { createRedactor } from '../../redact.js';
+import { done, failed, type OutboxEvent, type Try } from './event.js';
+import { createHostGuard, portOf } from './hosts.js';
+import type { HttpRequest } from './request.js';
+
+/** What a name leads to. */
+export type Resolve = (
+  host: string,
+) => Promise<readonly { readonly address: string; readonly family: number }[]>;
+
+export interface HttpSenderOptions {
+  readonly allow: readonly string[];
+  /** Connections to one receiver. */
+  readonly concurrency: number;
+  /** For a whole delivery, from the look-up to the end of the answer, ms. */
+  readonly timeoutMs: number;
+  readonly secret: string | undefined;
+  /** ms since the epoch */
+  readonly now: () => number;
+  /** The system's own look-up when not given. */
+  readonly resolve?: Resolve | undefined;
+}
+
+export interface HttpSender {
+  /**
+   * Delivers by HTTP: a status below 300, 409 and 422 are success (the receiver has it, or never will take it); a
+   * redirect is not followed. Never throws.
+   *
+   * Every request carries `Idempotency-Key: <event id>`, the same on each try. With a secret it carries
+   * `X-M10-Timestamp` (seconds since the epoch) and `X-M10-Signature: sha256=<hex>`, the HMAC-SHA256 of the
+   * timestamp, a dot and the body.
+   */
+  send(event: OutboxEvent, what: HttpRequest, signal: AbortSignal): Promise<Try>;
+  close(): Promise<void>;
+}
+
+/** How much of a refusal is read and shown. */
+const SHOWN_BYTES = 2_048;
+const SHOWN_CHARACTERS = 300;
+
+export function createHttpSender(options: HttpSenderOptions): HttpSender {
+  const guard = createHostGuard(options.allow);
+  const resolve = options.resolve ?? ((host: string) => lookup(host, { all: true, verbatim: true }));
+
+  /**
+   * Resolves a name for a connection and gives out what was judged, so that no second look-up can answer
+   * otherwise. A connection that is kept open stays with the address it was made to.
+   */
+  const lookupFor =
+    (port: number): LookupFunction =>
+    (host, wanted, callback) => {
+      resolve(host).then(
+        (found) => {
+          const refused = guard.refuseAddresses(
+            host,
+            port,
+            found.map(({ address }) => address),
+          );
+          const [first] = found;
+          if (refused !== null || first === undefined) {
+            callback(new Refused(refused ?? `${host} leads to no address`), '', 0);
+          } else if (wanted.all === true) callback(null, [...found]);
+          else callback(null, first.address, first.family);
+        },
+        (error: unknown) => callback(error instanceof Error ? error : new Error(String(error)), '', 0),
+      );
+    };
+
+  const agent = new Agent({
+    connections: options.concurrency,
+    pipelining: 1,
+    factory: (origin, pool) =>
+      new Pool(origin, {
+        ...pool,
+        connect: { timeout: options.timeoutMs, lookup: lookupFor(portOf(new URL(origin))) },
+      }),
+  });
+
+  async function send(event: OutboxEvent, what: HttpRequest, signal: AbortSignal): Promise<Try> {
+    const refused = guard.refuseUrl(what.url);
+    if (refused !== null) return failed(sentence(refused));
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(new TimedOut()), options.timeoutMs);
+    const stop = () => limit.abort(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      const answer = await request(what.url, {
+        dispatcher: agent,
+        method: what.method,
+        headers: headersOf(event, what),
+        body: what.body,
+        signal: limit.signal,
+      });
+      const { statusCode: status } = answer;
+      if (status < 300 || status === 409 || status === 422) {
+        // Read to its end, since the connection is used again.
+        await answer.body.dump({ limit: 64 * 1024 });
+        return done;
+      }
+      const location = answer.headers.location;
+      const text = await readSome(answer.body);
+      return failed(refusal(what, status, typeof location === 'string' ? location : null, text));
+    } catch (error) {
+      return failed(trouble(what, error, options.timeoutMs));
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  function headersOf(event: OutboxEvent, what: HttpRequest): Record<string, string> {
+    const headers: Record<string, string> = { ...what.headers, 'idempotency-key': event.id };
+    if (options.secret !== undefined) {
+      const timestamp = String(Math.floor(options.now() / 1000));
+      const hmac = createHmac('sha256', options.secret).update(`${timestamp}.${what.body ?? ''}`);
+      headers['x-m10-timestamp'] = timestamp;
+      headers['x-m10-signature'] = `sha256=${hmac.digest('hex')}`;
+    }
+    return headers;
+  }
+
+  /** A receiver may repeat what it was sent, and that may hold credentials. */
+  function refusal(what: HttpRequest, status: number, location: string | null, text: string): string {
+    const secrets = [what.url.pathname, what.url.search, ...what.url.searchParams.values()];
+    const sent = [...secrets, ...Object.values(what.headers), options.secret ?? ''].filter(
+      (part) => part.length >= 6,
+    );
+    const shown = createRedactor(sent).redact(text).replace(/\s+/g, ' ').trim().slice(0, SHOWN_CHARACTERS);
+    const says = shown === '' ? '.' : `: ${shown}`;
+    if (status >= 400) return `${what.url.host} answered ${status}${says}`;
+    const to =
+      location !== null && URL.canParse(location, what.url.href) ? new URL(location, what.url).host : null;
+    return `${what.url.host} answered ${status}${to === null ? '' : ` and points to ${to}`}: redirects are not followed. Publish the final URL.`;
+  }
+
+  return { send, close: () => agent.destroy() };
+}
+
+class Refused extends Error {
+  override readonly name = 'Refused';
+}
+
+class TimedOut extends Error {
+  override readonly name = 'TimedOut';
+}
+
+function trouble(what: HttpRequest, error: unknown, timeoutMs: number): string {
+  const { host } = what.url;
+  if (error instanceof Refused) return sentence(error.message);
+  if (error instanceof TimedOut) return `${host} did not answer within ${timeoutMs / 1000} s.`;
+  if (error instanceof AggregateError) {
+    return `${host} could not be reached: ${error.errors.map(messageOf).join('; ')}`;
+  }
+  return `${host} could not be reached: ${messageOf(error)}`;
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return error.message || code || error.name;
+}
+
+function sentence(text: string): string {
+  return `Not sent: ${text}.`;
+}
+
+/** The beginning of an answer; what comes after is not waited for. */
+async function readSome(body: Dispatcher.ResponseData['body']): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    const read = Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
+    chunks.push(read);
+    bytes += read.length;
+    // Leaving the loop closes the connection, which a receiver that goes on and on deserves.
+    if (bytes >= SHOWN_BYTES) break;
+  }
+  return Buffer.concat(chunks).subarray(0, SHOWN_BYTES).toString('utf8');
+}
