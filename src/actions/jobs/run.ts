@@ -69,14 +69,21 @@ export function jobsRun(deps: StepDeps): StepKind<TargetConfig> {
     async run(args, context) {
       const place = jobsPlace(deps, context.target.name, 'run');
       if (place.kind !== 'here') return elsewhere(place);
-      const report = await place.port.runOnce({
-        job: args.job,
-        dryRun: args['dry-run'],
-        by: context.requester,
-        trigger: 'runbook',
-        signal: context.signal,
-      });
-      return judged(args.job, args['dry-run'], report);
+      const { spokenSignal, release } = withReason(context.signal);
+      const report = await place.port
+        .runOnce({
+          job: args.job,
+          dryRun: args['dry-run'],
+          by: context.requester,
+          trigger: 'runbook',
+          signal: spokenSignal,
+        })
+        .finally(release);
+      const outcome = judged(args.job, args['dry-run'], report);
+      // What it had in hand is done, and the rest is not.
+      return context.signal.aborted && outcome.result === 'passed'
+        ? failed(outcome.summary, { output: outcome.output ?? '' })
+        : outcome;
     },
     async probe(args, context): Promise<Probe> {
       const place = jobsPlace(deps, context.target.name, 'run');
@@ -84,6 +91,18 @@ export function jobsRun(deps: StepDeps): StepKind<TargetConfig> {
       return whatBecame(place, args, context, deps.now());
     },
   });
+}
+
+/** The signal of a step with a reason that people can read: it stands in the result of the job. */
+function withReason(signal: AbortSignal): { spokenSignal: AbortSignal; release(): void } {
+  const own = new AbortController();
+  const pass = () => {
+    const timedOut = signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError';
+    own.abort(timedOut ? 'the time of the step was over' : 'the step was stopped');
+  };
+  if (signal.aborted) pass();
+  else signal.addEventListener('abort', pass, { once: true });
+  return { spokenSignal: own.signal, release: () => signal.removeEventListener('abort', pass) };
 }
 
 async function whatBecame(
