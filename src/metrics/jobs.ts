@@ -2,7 +2,7 @@ import { Counter, Histogram, type Registry } from 'prom-client';
 import { JobOutcome } from '../runbook/jobs/events.js';
 import { jobNames } from '../runbook/jobs/names.js';
 import type { JobObserver } from '../scheduler/observe.js';
-import { createCap, type EventLabelling } from './labels.js';
+import { createCap, type EventLabelling, type EventLabels } from './labels.js';
 
 /** From a try that an idle receiver answers to one that waits for its time-out, s. */
 const trySeconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -55,8 +55,27 @@ export function createJobMetrics(
     'job',
     'outcome',
   ]);
-  // From the beginning, so that the first one counts as an increase.
   for (const job of jobNames) for (const outcome of JobOutcome.options) runs.inc({ job, outcome }, 0);
+
+  const known = new Map<EventLabels, ReturnType<typeof newSeries>>();
+  function newSeries(pair: EventLabels) {
+    // From zero, so that the first one counts as an increase.
+    for (const each of Object.values(outbox)) each.inc(pair, 0);
+    return {
+      processed: outbox.processed.labels(pair),
+      failed: outbox.failed.labels(pair),
+      dead: outbox.dead.labels(pair),
+      seconds: processing.labels({ event_type: pair.event_type }),
+    };
+  }
+  function seriesOf(pair: EventLabels) {
+    let series = known.get(pair);
+    if (series === undefined) {
+      series = newSeries(pair);
+      known.set(pair, series);
+    }
+    return series;
+  }
 
   return {
     lock(name, what, seconds) {
@@ -66,11 +85,10 @@ export function createJobMetrics(
       if (what === 'released' && seconds !== undefined) held.observe(label, Math.max(0, seconds));
     },
     outbox({ kind, aggregateType, eventType, seconds }) {
-      const pair = labels.pair(aggregateType, eventType);
-      outbox.processed.inc(pair, kind === 'processed' ? 1 : 0);
-      outbox.failed.inc(pair, kind === 'failed' ? 1 : 0);
-      if (kind === 'dead') outbox.dead.inc(pair);
-      else processing.observe({ event_type: labels.event(eventType) }, Math.max(0, seconds));
+      const series = seriesOf(labels.pair(aggregateType, eventType));
+      series[kind].inc();
+      // The last try of an event that is given up was told as failed.
+      if (kind !== 'dead') series.seconds.observe(Math.max(0, seconds));
     },
     archived(from, count) {
       archived.inc({ source: source(from) }, Math.max(0, count));

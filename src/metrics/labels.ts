@@ -31,15 +31,32 @@ export interface EventLabels extends Record<'aggregate_type' | 'event_type', str
 export function createEventLabels(redact: (text: string) => string, most: number = mostValues) {
   const aggregate = createCap(redact, most);
   const event = createCap(redact, most);
-  const pairs = new Set<string>();
+  const others: EventLabels = { aggregate_type: otherValue, event_type: otherValue };
+  const pairs = new Map<string, EventLabels>();
+  /** By the values as they come; tens of thousands of events a second ask. */
+  const asked = new Map<string, Map<string, EventLabels>>();
+
+  function find(aggregateType: string, eventType: string): EventLabels {
+    const labels = { aggregate_type: aggregate(aggregateType), event_type: event(eventType) };
+    const key = JSON.stringify(labels);
+    const known = pairs.get(key);
+    if (known !== undefined) return known;
+    if (pairs.size >= 2 * most) return others;
+    pairs.set(key, labels);
+    return labels;
+  }
+
   return {
     event,
+    /** Gives the same object for the same labels. */
     pair(aggregateType: string, eventType: string): EventLabels {
-      const labels = { aggregate_type: aggregate(aggregateType), event_type: event(eventType) };
-      const key = JSON.stringify(labels);
-      if (!pairs.has(key)) {
-        if (pairs.size >= 2 * most) return { aggregate_type: otherValue, event_type: otherValue };
-        pairs.add(key);
+      const known = asked.get(aggregateType)?.get(eventType);
+      if (known !== undefined) return known;
+      const labels = find(aggregateType, eventType);
+      // Only what is within the caps is remembered.
+      if (labels.aggregate_type !== otherValue && labels.event_type !== otherValue) {
+        const events = asked.get(aggregateType) ?? new Map<string, EventLabels>();
+        asked.set(aggregateType, events.set(eventType, labels));
       }
       return labels;
     },
