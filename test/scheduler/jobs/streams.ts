@@ -5,7 +5,7 @@ import { streamNames } from '../../../src/clients/m10/stream-names.js';
 import { connect, type Database, type Queryable } from '../../../src/clients/postgres.js';
 import { openRedis } from '../../../src/clients/redis-connection.js';
 import type { TargetConfig } from '../../../src/config.js';
-import type { JobContext } from '../../../src/scheduler/job.js';
+import { type JobContext, JobFailure } from '../../../src/scheduler/job.js';
 import { after, createWorld, type World } from '../../checks/world.js';
 import { freshRedis } from '../../support/database.js';
 
@@ -27,6 +27,10 @@ export interface Streams {
   /** Adds a dead letter; `fields` win over the usual ones. @returns its id */
   deadLetter(original: string | null, fields?: Readonly<Record<string, string | Buffer>>): Promise<string>;
   pendingIds(): Promise<string[]>;
+  /** Dead letters of pending messages, and pending messages without one. */
+  fill(count: number, others?: number): Promise<{ messages: string[]; letters: string[]; others: string[] }>;
+  /** Ids of the archived dead letters, in the order in which they came. */
+  archived(): Promise<string[]>;
 }
 
 export interface Breaks {
@@ -120,7 +124,7 @@ export function useStreams(): Streams {
     return { database: { ...real, ...stepped(real) }, redis: store, count: () => count };
   }
 
-  return {
+  const streams: Streams = {
     get world() {
       return world;
     },
@@ -198,7 +202,29 @@ export function useStreams(): Streams {
       const answer = await redis.xpending(streamNames.main, streamNames.group, '-', '+', 100_000);
       return answer.map((entry) => (Array.isArray(entry) ? String(entry[0]) : ''));
     },
+    async fill(count, others = 2) {
+      const messages = await streams.pending(count + others);
+      const letters: string[] = [];
+      for (const message of messages.slice(0, count)) letters.push(await streams.deadLetter(message));
+      return { messages: messages.slice(0, count), letters, others: messages.slice(count) };
+    },
+    async archived() {
+      const rows = await streams.sql('select dl_msg_id from m10_recovery.dead_letter_archive order by id');
+      return rows.map((row) => String(row.dl_msg_id));
+    },
   };
+  return streams;
+}
+
+/** @returns the failure of a job that must fail */
+export async function failureOf(work: Promise<unknown>): Promise<JobFailure> {
+  try {
+    await work;
+  } catch (error) {
+    if (error instanceof JobFailure) return error;
+    throw error;
+  }
+  throw new Error('it did not fail');
 }
 
 async function opened(url: string): Promise<Database> {
