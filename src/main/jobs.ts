@@ -9,13 +9,14 @@ import { createExecutor } from '../scheduler/execute.js';
 import type { Job, JobLog } from '../scheduler/job.js';
 import { createDlReconcile } from '../scheduler/jobs/dl-reconcile.js';
 import { createMatviewRefresh } from '../scheduler/jobs/matview-refresh.js';
+import { createOutboxProcessor } from '../scheduler/jobs/outbox-processor.js';
 import { createReclaimGc } from '../scheduler/jobs/reclaim-gc.js';
 import { createRetentionCleanup } from '../scheduler/jobs/retention-cleanup.js';
 import { createLeader } from '../scheduler/leader.js';
 import type { JobObserver } from '../scheduler/observe.js';
 import { createScheduler } from '../scheduler/scheduler.js';
 import { createJobRuns } from '../store/job-runs.js';
-import { createJobsJournal, type JobsJournal } from '../store/jobs.js';
+import { createJobsJournal, type JobsJournal, recordNotice } from '../store/jobs.js';
 import type { Journal } from '../store/journal.js';
 import type { Leases } from '../store/leases.js';
 import { createM10 } from './m10.js';
@@ -45,7 +46,7 @@ const none: Jobs = {
 
 /** Builds the scheduler and its jobs from the configuration; without a section `jobs` there are none. */
 export function createJobs(deps: {
-  readonly config: Pick<Config, 'jobs' | 'targets'>;
+  readonly config: Pick<Config, 'jobs' | 'targets' | 'slack'>;
   readonly pool: pg.Pool;
   readonly journal: Journal;
   readonly leases: Leases;
@@ -62,6 +63,20 @@ export function createJobs(deps: {
   if (config === null || target === undefined) return none;
 
   const builtIn: readonly Job[] = [
+    createOutboxProcessor({
+      config: config['outbox-processor'],
+      channel: deps.config.slack.channel,
+      notice: async ({ eventId, channel, text, source }) => {
+        await recordNotice(deps.journal, target.name, eventId, {
+          channel,
+          text: redact(text),
+          source: redact(source),
+        });
+      },
+      processes: deps.commands.processes,
+      redact,
+      observer,
+    }),
     createDlReconcile({ observer }),
     createMatviewRefresh(config['matview-refresh']),
     createRetentionCleanup(config['retention-cleanup'], { observer }),
