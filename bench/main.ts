@@ -1,10 +1,15 @@
 import { parseArgs } from 'node:util';
+import { benchHttp } from './jobs/http.js';
+import { benchIdle } from './jobs/idle.js';
+import { benchLocks } from './jobs/locks.js';
+import { benchOutbox } from './jobs/outbox.js';
+import { benchReconcile } from './jobs/reconcile.js';
 import { benchJournal } from './journal.js';
 import { benchRun } from './run.js';
 import { benchStart } from './start.js';
 import { benchStatus } from './status.js';
 import { machine } from './table.js';
-import { createWorld } from './world.js';
+import { createWorld, type World } from './world.js';
 
 const { values } = parseArgs({
   options: { rounds: { type: 'string', default: '5' }, only: { type: 'string' }, help: { type: 'boolean' } },
@@ -19,8 +24,35 @@ const benches = {
   start: { title: 'Start and memory beside a bare Bolt + pg + ioredis + pino app', play: benchStart },
   journal: {
     title: 'With few and with very many journal events of other runs',
-    play: (world: Parameters<typeof benchJournal>[0], n: number) =>
-      benchJournal(world, n, [1_000, 1_000_000]),
+    play: (world: World, n: number) => benchJournal(world, n, [1_000, 1_000_000]),
+  },
+  outbox: {
+    title: 'Draining the outbox',
+    play: (world: World, n: number) =>
+      benchOutbox(world, n, { events: 20_000, batches: [100, 500], long: 300_000, peers: true }),
+  },
+  http: {
+    title: 'Delivering by HTTP',
+    play: (world: World, n: number) =>
+      benchHttp(world, n, {
+        receivers: [
+          { delayMs: 0, events: 5_000 },
+          { delayMs: 20, events: 2_000 },
+        ],
+        concurrencies: [10, 32],
+      }),
+  },
+  locks: {
+    title: "The jobs' locks",
+    play: (world: World, n: number) => benchLocks(world, n, { pairs: 2_000, ttls: [2, 5, 10] }),
+  },
+  reconcile: {
+    title: "dl-reconcile beside the sample backend's own script",
+    play: (world: World, n: number) => benchReconcile(world, n, { messages: 10_000 }),
+  },
+  idle: {
+    title: 'Jobs with nothing to do',
+    play: (world: World, n: number) => benchIdle(world, n, { minutes: 5 }),
   },
 } as const;
 

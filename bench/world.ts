@@ -2,11 +2,12 @@ import { execFile } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { revisions } from '../workspace/backend/variants.js';
 import { createDatabase } from '../workspace/services/databases.js';
 import { type Services, startServices } from '../workspace/services/services.js';
 import { repositoryRoot, type ToolPath, toolPath } from '../workspace/services/tools.js';
 import { type BotProcess, startBotProcess } from '../workspace/trial/bot-process.js';
-import { prepareTargets } from '../workspace/trial/targets.js';
+import { prepareTargets, upgrade } from '../workspace/trial/targets.js';
 import { createTrial, type Trial, type TrialOptions } from '../workspace/trial/trial.js';
 
 /** One set of services for all benchmarks, with durable commits as in production. */
@@ -17,6 +18,8 @@ export interface World {
   readonly root: string;
   /** A database at the revision before the hardening, to copy. */
   readonly template: string;
+  /** Name of a database at the revision of the hardening, to copy; made at the first call. */
+  hardened(): Promise<string>;
   /** A fresh folder. */
   folder(): Promise<string>;
   name(): string;
@@ -24,11 +27,12 @@ export interface World {
   stop(): Promise<void>;
 }
 
-export async function createWorld(): Promise<World> {
+/** @param compiled the folder with the compiled programs; `dist` when not given */
+export async function createWorld(compiled?: string): Promise<World> {
   const tools = await toolPath();
   const services = await startServices();
   const root = await repositoryRoot();
-  const dist = join(root, 'dist');
+  const dist = compiled ?? join(root, 'dist');
   let count = 0;
   const name = () => {
     count += 1;
@@ -41,18 +45,23 @@ export async function createWorld(): Promise<World> {
   };
   const server = { adminUrl: services.postgres.adminUrl };
   const template = 'bench_template';
-  await prepareTargets({
+  const { backend } = await prepareTargets({
     server,
     names: [template],
     directory: join(await folder(), 'b'),
     path: tools.value,
   });
+  let hardened: Promise<string> | undefined;
   return {
     services,
     dist,
     tools,
     root,
     template,
+    hardened() {
+      hardened ??= harden({ server, backend, template, path: tools.value });
+      return hardened;
+    },
     folder,
     name,
     async trial(options = {}) {
@@ -71,6 +80,19 @@ export async function createWorld(): Promise<World> {
     },
     stop: services.stop,
   };
+}
+
+async function harden(options: {
+  readonly server: { readonly adminUrl: string };
+  readonly backend: string;
+  readonly template: string;
+  readonly path: string;
+}): Promise<string> {
+  const { server, backend, template, path } = options;
+  const name = `${template}_022`;
+  const url = await createDatabase(server.adminUrl, name, { template });
+  await upgrade({ url, backend, path, to: revisions.hardening });
+  return name;
 }
 
 export interface Bare {
