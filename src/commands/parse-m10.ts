@@ -89,8 +89,10 @@ function switched(verb: 'pause' | 'resume', which: string | undefined, more: rea
   return tooLong(usage, reason) ?? done({ name: 'jobs', verb, job, reason });
 }
 
-function locksOf([verb, lock = '', ...more]: readonly string[]): Read {
+function locksOf([verb, ...rest]: readonly string[]): Read {
   const name = 'locks';
+  // Nothing keeps a worker from a name of several words.
+  const lock = rest.join(' ');
   switch (verb?.toLowerCase()) {
     case undefined:
       return done({ name, verb: 'show' });
@@ -102,7 +104,7 @@ function locksOf([verb, lock = '', ...more]: readonly string[]): Read {
             'The clean-up takes every lock that has expired, and nothing more is said to it.',
           );
     case 'release':
-      if (lock === '' || more.length > 0 || lock.length > MOST_LOCK) {
+      if (lock === '' || lock.length > MOST_LOCK) {
         return wrong('locks release', `A release names one lock; \`${SLASH} ${name}\` lists the names.`);
       }
       return done({ name, verb: 'release', lock });
