@@ -24,7 +24,7 @@ const ours = /^m10bot:/;
 export function createJobsPort(deps: {
   readonly config: JobsConfig;
   readonly jobs: ReadonlyMap<JobName, Job>;
-  readonly ticksOf: (job: JobName) => Ticks;
+  readonly ticks: ReadonlyMap<JobName, Ticks>;
   readonly journal: JobsJournal;
   readonly runs: JobRuns;
   readonly active: ActiveRuns;
@@ -112,7 +112,7 @@ export function createJobsPort(deps: {
           command: command === undefined ? null : command.argv.join(' '),
           paused,
           waitsFor: standing.waits?.[index] ?? null,
-          nextRun: paused === null ? deps.ticksOf(job.name).next(now()) : null,
+          nextRun: paused === null ? (deps.ticks.get(job.name)?.next(now()) ?? null) : null,
           last: last.get(job.name) ?? null,
           leader:
             lock === undefined

@@ -16,7 +16,7 @@ import { nothing } from './report.js';
 import { createRequests } from './requests.js';
 import { createSchedules } from './schedules.js';
 import { singly } from './singly.js';
-import { createTicks, type Ticks } from './ticks.js';
+import { createTicks } from './ticks.js';
 import { createWaits } from './waits.js';
 import { createWatch } from './watch.js';
 
@@ -116,7 +116,7 @@ export function createScheduler(deps: {
     leases,
     owner,
     leaseMs: pace.watchMs * 3,
-    ticksOf,
+    ticks,
     timeoutOf: (job) => config[job].timeout,
     outboxLimit: { lagMs: alert.lag, pending: alert.pending },
     connect,
@@ -135,10 +135,6 @@ export function createScheduler(deps: {
   const watching = singly(look, (error) =>
     log.warn({ error }, 'the health of the jobs could not be looked at; trying again'),
   );
-
-  function ticksOf(name: JobName): Ticks {
-    return found(ticks, name);
-  }
 
   /** Takes over what the journal says, in this replica as in all others. */
   async function fold(): Promise<void> {
@@ -242,7 +238,7 @@ export function createScheduler(deps: {
     port: createJobsPort({
       config,
       jobs,
-      ticksOf,
+      ticks,
       journal,
       runs,
       active,

@@ -25,7 +25,7 @@ export function createWatch(deps: {
   readonly owner: string;
   /** How long the replica that watches keeps the watch without a sign of life, ms. */
   readonly leaseMs: number;
-  readonly ticksOf: (job: JobName) => Ticks;
+  readonly ticks: ReadonlyMap<JobName, Ticks>;
   readonly timeoutOf: (job: JobName) => number;
   readonly outboxLimit: OutboxFacts['limit'];
   readonly connect: (applicationName: string) => Promise<Connection>;
@@ -47,11 +47,11 @@ export function createWatch(deps: {
     // Nothing was ever switched on here, and nobody waits for anything.
     if (state.lastRequest === 0 && jobNames.every((job) => state.resumedAt[job] === null)) return;
     const [health, outbox] = await Promise.all([runs.health(), outboxFacts()]);
-    const facts = jobNames.map(
-      (job): JobFacts => ({
+    const facts = [...deps.ticks].map(
+      ([job, ticks]): JobFacts => ({
         job,
         health: health[job],
-        intervalMs: intervalOf(deps.ticksOf(job), now()),
+        intervalMs: intervalOf(ticks, now()),
         timeoutMs: deps.timeoutOf(job),
         watchedSince: since,
         outbox: job === 'outbox-processor' ? outbox : null,

@@ -99,7 +99,9 @@ export function usePlace(): Place {
       const owner = `test:${process.pid}:${randomBytes(4).toString('hex')}`;
       const holder = `m10bot:${owner}`;
       const lines: string[] = [];
-      const write = (fields: object, message: string) => lines.push(`${message} ${JSON.stringify(fields)}`);
+      const text = (_: string, value: unknown) => (value instanceof Error ? value.stack : value);
+      const write = (fields: object, message: string) =>
+        lines.push(`${message} ${JSON.stringify(fields, text)}`);
       const log: JobLog = { info: write, warn: write, error: write };
       const runs = createJobRuns(state.pool, name);
       const journal = journalOf();
