@@ -58,7 +58,8 @@ export function deadLetterReplay(): StepKind<TargetConfig> {
           content: createHash('sha256').update(letter.excerpt).digest('hex').slice(0, 16),
         },
         sql: [],
-        warnings: sayLetter(letter),
+        // One text: several would be sorted.
+        warnings: [sayLetter(letter).join(' ')],
       };
     },
     run: replay,
@@ -72,7 +73,7 @@ function sayLetter(letter: ShownLetter): string[] {
   const lines = [
     `It was message ${original}${candidateId === null ? '' : ` of candidate ${candidateId}`}${deadLetteredAt === null ? '' : `, given up at ${utc(deadLetteredAt)}`}${reclaimCount === null ? '' : ` after ${reclaimCount} reclaims`}.`,
     `Reason: ${reason ?? 'none was noted'}.`,
-    `It holds: ${excerpt.replaceAll('\n', '; ')}`,
+    `It holds: ${excerpt.replaceAll('\n', '; ')}.`,
     'What made it fail fails it again unless that was put right.',
   ];
   if (where === 'archive') lines.push('It was trimmed from the stream: it is put back from the archive.');

@@ -49,7 +49,8 @@ export function locksRelease(): StepKind<TargetConfig> {
           'held since': lock === undefined ? 'not held' : new Date(lock.acquiredAt).toISOString(),
         },
         sql: [],
-        warnings: lock === undefined ? ['The lock is free by now.'] : sayHolder(args, lock),
+        // One text: several would be sorted.
+        warnings: [lock === undefined ? 'The lock is free by now.' : sayHolder(args, lock).join(' ')],
       };
     },
     run: release,

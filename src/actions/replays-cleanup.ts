@@ -56,8 +56,7 @@ export function replaysCleanup(): StepKind<TargetConfig> {
         parts: { entries: String(count), before: args.before },
         sql: [],
         warnings: [
-          `${plural(count, 'entry', 'entries')} will go${span}.`,
-          'A message whose entry is gone is no longer known to have been replayed.',
+          `${plural(count, 'entry', 'entries')} will go${span}. A message whose entry is gone is no longer known to have been replayed.`,
         ],
       };
     },

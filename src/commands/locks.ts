@@ -36,10 +36,13 @@ export async function releaseLock(
 ): Promise<Reply | Refusal> {
   const no = notAllowed(context, 'ask for the release of a lock');
   if (no !== null) return no;
-  const read = await m10.locks();
+  const read = await m10.lock(name);
   if (read.kind === 'no') return noAnswer(read);
-  const lock = read.value.find((each) => each.name === name);
-  if (lock === undefined) return unknownLock(m10.target, name, read.value);
+  const lock = read.value;
+  if (lock === null) {
+    const all = await m10.locks();
+    return all.kind === 'no' ? noAnswer(all) : unknownLock(m10.target, name, all.value);
+  }
   if (lock.stale) {
     return refuse(
       'nothing_left',

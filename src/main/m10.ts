@@ -27,12 +27,22 @@ export function createM10(deps: {
       ? result
       : { kind: 'no', why: redact(result.why), instead: redact(result.instead) };
   }
+  const shown = (lock: M10Lock): LockSeen => ({
+    ...seen(lock),
+    name: redact(lock.name),
+    holder: redact(lock.holder),
+  });
   const ask = async <T>(work: (database: Database) => Promise<T>) =>
     answered(await withM10(target, options, work));
 
   return {
     target: target.name,
-    locks: () => ask(async (database) => (await listLocks(database)).map(seen)),
+    locks: () => ask(async (database) => (await listLocks(database)).map(shown)),
+    lock: (name) =>
+      ask(async (database) => {
+        const [lock] = await listLocks(database, name);
+        return lock === undefined ? null : seen(lock);
+      }),
     cleanupLocks: () =>
       ask((database) =>
         database.transaction(
@@ -41,7 +51,7 @@ export function createM10(deps: {
             const gone = await cleanupExpiredLocks(inside);
             const left = new Map((await listLocks(inside)).map((lock) => [lock.name, lock]));
             // One that was taken anew between the two is not among those that went.
-            const removed = before.filter(({ name }) => left.get(name) === undefined).map(seen);
+            const removed = before.filter(({ name }) => left.get(name) === undefined).map(shown);
             return gone === 0 ? [] : removed;
           },
           { isolation: 'read committed' },
@@ -49,13 +59,19 @@ export function createM10(deps: {
       ),
     outbox: () =>
       ask(async (database) => {
-        const { oldestAge, lag, lastErrors, ...facts } = await readOutbox(database);
+        const { oldestAge, lag, byType, lastErrors, ...facts } = await readOutbox(database);
         return {
           ...facts,
           oldestMs: oldestAge === null ? null : oldestAge * 1_000,
           lagMs: lag * 1_000,
-          // What a receiver answered may hold anything.
-          lastErrors: lastErrors.map((each) => ({ ...each, error: redact(each.error) })),
+          // What a publisher wrote or a receiver answered may hold anything.
+          byType: byType.map((each) => ({ ...each, eventType: redact(each.eventType) })),
+          lastErrors: lastErrors.map((each) => ({
+            ...each,
+            eventType: redact(each.eventType),
+            aggregate: redact(each.aggregate),
+            error: redact(each.error),
+          })),
         };
       }),
     outboxEvent: (id) => ask((database) => outboxEvent(database, id)),

@@ -191,6 +191,18 @@ describe('looks', () => {
     });
   });
 
+  it('hides secrets in what others wrote', async () => {
+    await take('hunter2 lock', 'postgres://u:hunter2@host', 60);
+    await event(2, { ...failing, last_error: "'401 for hunter2'" });
+    const target = world.target({ databaseUrl: url, redisUrl: redis.url });
+    const careful = createM10({ target, redact: (text) => text.replaceAll('hunter2', '***') });
+    for (const word of ['locks', 'outbox']) {
+      const reply = JSON.stringify(await say(word, { m10: careful }));
+      expect(reply).toContain('***');
+      expect(reply).not.toContain('hunter2');
+    }
+  });
+
   it('leaves nothing in the journal, and says why there is no answer', async () => {
     const { position } = await scene.journal.head();
     const bare = createM10({

@@ -1,13 +1,18 @@
+import { standsBeside } from '../../runbook/beside.js';
 import { describeBlock, describeCover } from '../../runbook/decide/words.js';
 import type { EventOf, Purpose } from '../../runbook/events.js';
 import { blockProgress, type Gate, type OpenedRun } from '../../runbook/state.js';
 import { code, line, person, prose } from './escape.js';
+import { runTitle } from './now.js';
 import { stepTitle } from './step.js';
 import { duration, plural } from './words.js';
 
 /** Lines for threads: what happened, in one or two sentences. Each is mrkdwn. */
 
 export function runOpenedLine(state: OpenedRun): string {
+  if (standsBeside(state)) {
+    return `${person(state.requester)} opened run ${state.run}: ${line(runTitle(state))}. What comes of it follows here.`;
+  }
   return `${person(state.requester)} opened run ${state.run} of ${code(state.runbook.runbook)} (${purpose(state.purpose)}). Runbook digest ${code(state.digest.slice(0, 12))}. Results follow here.`;
 }
 

@@ -4,7 +4,10 @@ import type { JobName } from './names.js';
 export interface M10Port {
   /** The target of the jobs. */
   readonly target: string;
+  /** For people: names and holders are redacted. */
   locks(): Promise<M10Answer<readonly LockSeen[]>>;
+  /** One lock exactly as it is, to be told apart from any other. */
+  lock(name: string): Promise<M10Answer<LockSeen | null>>;
   /** Removes every lock that has expired; says which. */
   cleanupLocks(): Promise<M10Answer<readonly LockSeen[]>>;
   outbox(): Promise<M10Answer<OutboxSeen>>;
