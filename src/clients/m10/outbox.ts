@@ -91,7 +91,7 @@ export async function readOutbox(database: Queryable): Promise<OutboxFacts> {
      select count(*)::float8 as pending,
             (count(*) filter (where due))::float8 as due,
             (count(*) filter (where leased))::float8 as delivering,
-            greatest(extract(epoch from now() - min(created_at)), 0)::float8 as "oldestAge",
+            case when count(*) > 0 then greatest(extract(epoch from now() - min(created_at)), 0)::float8 end as "oldestAge",
             coalesce(greatest(extract(epoch from now() - min(created_at) filter (where due)), 0), 0)::float8 as lag,
             coalesce(greatest(extract(epoch from now() - min(greatest(created_at, next_retry_at)) filter (where due)), 0), 0)::float8
               as overdue,
