@@ -1,10 +1,10 @@
 import type { Command } from './command.js';
 import type { Decision } from './decide/accept.js';
 import { closeGate, openGateWith, react, spendGate, unreact } from './decide/gates.js';
+import { openRun } from './decide/open-run.js';
 import { assess, finishRun, finishStep, redoStep, startBlock, startStep } from './decide/progress.js';
 import {
   close,
-  openRun,
   requestNext,
   requestOperation,
   requestRollback,

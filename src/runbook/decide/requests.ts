@@ -1,8 +1,8 @@
-import { isBesideHold, standsBeside, targetOfHold } from '../beside.js';
+import { standsBeside } from '../beside.js';
 import type { CommandOf } from '../command.js';
 import { type Block, type BlockRef, findBlock } from '../definition.js';
 import type { Cover, RunEvent, Via } from '../events.js';
-import { type Refusal, refuse } from '../refusal.js';
+import { refuse } from '../refusal.js';
 import {
   currentBlock,
   goesOnAfterFailure,
@@ -11,63 +11,22 @@ import {
   nextPhase,
   type OpenedRun,
   openGate,
-  type RunState,
   runningStep,
   stepProgress,
   troubledSteps,
 } from '../state.js';
 import { accept, type Decision } from './accept.js';
-import { describeCover } from './words.js';
-
-const operatorsOnly = (what: string): Refusal =>
-  refuse(
-    'not_an_operator',
-    `Only listed operators may ${what}.`,
-    'Everyone may look (`/m10 status`) and everyone may stop (`/m10 stop`).',
-  );
-
-export function openRun(state: RunState, command: CommandOf<'OpenRun'>): Decision {
-  if (state.kind === 'run') return refuse('run_open', `Run ${state.run} exists already.`);
-  if (!command.operator) return operatorsOnly('open a run');
-  const held = command.busy[0];
-  if (held !== undefined && isBesideHold(held.target)) {
-    return refuse(
-      'target_busy',
-      `Run ${held.run} is another operation on ${targetOfHold(held.target)}, and is still open.`,
-      'Answer its request first: ✅ approves, ❌ withdraws it. `/m10 status` shows it.',
-    );
-  }
-  if (held !== undefined) {
-    return refuse(
-      'target_busy',
-      `Run ${held.run} holds ${command.busy.map((b) => b.target).join(' and ')}.`,
-      'Continue it (`/m10 status` says how), or close it with `/m10 close REASON`.',
-    );
-  }
-  const { purpose, runbook } = command;
-  const opened: RunEvent = {
-    type: 'RunOpened',
-    run: command.run,
-    purpose,
-    runbook,
-    digest: command.digest,
-    channel: command.channel,
-    by: command.by,
-    changing: [...command.changing],
-  };
-  if (purpose.kind === 'runbook') return accept(opened);
-  const block = findBlock(runbook, purpose);
-  if (block === undefined) return unknownOperation(runbook.operations.map((o) => o.id));
-  if (block.gate === 'none') return accept(opened);
-  const cover: Cover = { kind: 'block', block: purpose, from: null, reason: command.reason };
-  return accept(opened, {
-    type: 'ApprovalRequested',
-    gate: 1,
-    cover,
-    by: command.by,
-    via: 'command',
-  });
-}
+import {
+  afterwards,
+  busy,
+  gateIsOpen,
+  inProgress,
+  operatorsOnly,
+  pendingGate,
+  stoppedRun,
+  troubled,
+  unknownOperation,
+} from './in-the-way.js';
 
 export function requestNext(state: OpenedRun, command: CommandOf<'RequestNext'>): Decision {
   if (!command.operator) return operatorsOnly('ask for the next phase');
@@ -302,69 +261,4 @@ function request(state: OpenedRun, cover: Cover, by: string, via: Via, supersede
   }
   events.push({ type: 'ApprovalRequested', gate: state.gates.length + 1, cover, by, via });
   return accept(...events);
-}
-
-function busy(state: OpenedRun): Refusal | undefined {
-  const running = runningStep(state);
-  if (running === undefined) return undefined;
-  return refuse(
-    'step_running',
-    `Step \`${running.id}\` is running.`,
-    'Wait for its result, or end it with `/m10 stop now`.',
-  );
-}
-
-function pendingGate(state: OpenedRun): Refusal | undefined {
-  const gate = openGate(state);
-  return gate === undefined ? undefined : gateIsOpen(state, gate.id);
-}
-
-function gateIsOpen(state: OpenedRun, id: number): Refusal {
-  const gate = state.gates.find((g) => g.id === id);
-  const about = gate === undefined ? 'something' : describeCover(state.runbook, gate.cover);
-  const missing = gate === undefined ? 0 : Math.max(0, gate.needs - gate.approvals.length);
-  return refuse(
-    'gate_open',
-    `Approval is already asked for: ${about}${gate?.status === 'open' ? `; ${missing} missing` : ''}.`,
-    'React on its message: ✅ approves, ❌ refuses. `/m10 stop` withdraws it.',
-  );
-}
-
-function stoppedRun(state: OpenedRun): Refusal | undefined {
-  if (state.stopped === null) return undefined;
-  return refuse(
-    'run_stopped',
-    `Run ${state.run} was stopped by <@${state.stopped.by}>.`,
-    '`/m10 resume` takes it up again; `/m10 rollback REASON` and `/m10 close REASON` end it.',
-  );
-}
-
-function troubled(state: OpenedRun): Refusal | undefined {
-  const step = troubledSteps(state)[0];
-  if (step === undefined) return undefined;
-  return refuse(
-    'step_failed',
-    `Step \`${step.id}\` did not pass.`,
-    `\`/m10 retry\`, \`/m10 skip ${step.id} REASON\`, \`/m10 rollback REASON\` or \`/m10 close REASON\`.`,
-  );
-}
-
-function inProgress(state: OpenedRun): Refusal | undefined {
-  const block = currentBlock(state);
-  if (block === undefined) return undefined;
-  return refuse('step_running', `"${block.title}" is under way.`, 'Wait until it is done, or `/m10 stop`.');
-}
-
-function afterwards(state: OpenedRun): string {
-  const gate = openGate(state);
-  if (gate !== undefined) return 'The run waits for approval; react on its message.';
-  return '`/m10 status` shows where it is; `/m10 next` asks for the next phase.';
-}
-
-function unknownOperation(known: readonly string[]): Refusal {
-  return refuse(
-    'unknown_operation',
-    'This runbook has no such operation.',
-    known.length === 0 ? 'It has none.' : `It has: ${known.map((k) => `\`${k}\``).join(', ')}.`,
-  );
 }
