@@ -48,7 +48,7 @@ function linesOf(job: JobOverview, asked: readonly JobRequest[], now: number): s
   // One failure that was the last run is told by that line already.
   const more = job.failures > (job.last?.outcome === 'failed' ? 1 : 0);
   return [
-    `*${line(job.job)}* · ${line(job.words)} (${line(job.timezone)})`,
+    `*${line(job.job)}* · ${line(job.words)}`,
     ...(job.command === null ? [] : [`Runs the team's own command ${code(cutText(job.command, 300))}`]),
     last(job.last, now),
     ...(more

@@ -41,7 +41,7 @@ export function overview(text?: string): JobOverview[] {
     job: 'outbox-processor',
     schedule: '*/30 * * * * *',
     timezone: 'UTC',
-    words: say('Every 30 seconds'),
+    words: say('Every 30 seconds (UTC)'),
     command: null,
     paused: null,
     waitsFor: [],
@@ -59,6 +59,7 @@ export function overview(text?: string): JobOverview[] {
     {},
     {
       timezone: say('Europe/Berlin'),
+      words: say('Every 30 seconds (Europe/Berlin)'),
       command: say('python -m scripts.ops.reconcile_dl --json'),
       failures: 4,
       last: failed,
