@@ -238,6 +238,7 @@ function variablesRead(): Set<string | undefined> {
 const pages = [
   'README.md',
   'ARCHITECTURE.md',
+  'deploy/README.md',
   ...readdirSync('docs').map((name) => join('docs', name)),
 ].filter((path) => path.endsWith('.md'));
 

@@ -1,9 +1,10 @@
 import type pg from 'pg';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { publisherCursors } from '../bot/publish/reader.js';
 import type { Slack } from '../clients/slack.js';
 import type { Config } from '../config.js';
 import type { JobsConfig } from '../config-jobs.js';
+import { createRegistry } from '../metrics/exposition.js';
 import { createJobMetrics } from '../metrics/jobs.js';
 import { createEventLabels } from '../metrics/labels.js';
 import { createReadiness } from '../metrics/readiness.js';
@@ -47,8 +48,7 @@ export async function startMetrics(deps: {
   readonly now: () => number;
 }): Promise<Metrics> {
   const { config, pool, journal, redact, log, now } = deps;
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const registry = createRegistry();
   const labels = createEventLabels(redact);
   const target = config.jobs === null ? undefined : config.targets[config.jobs.target];
   const state = createStateMetrics({

@@ -1,6 +1,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Registry } from 'prom-client';
 import { ConfigError } from '../config.js';
+import { exposition } from './exposition.js';
 import type { Part, Readiness } from './readiness.js';
 import type { Refresher } from './refresh.js';
 
@@ -31,7 +32,7 @@ export async function startMetricsServer(deps: MetricsServerDeps): Promise<Metri
     switch (path) {
       case '/metrics':
         await Promise.all(refreshers.map((refresher) => refresher.refresh()));
-        return { status: 200, type: registry.contentType, body: await registry.metrics() };
+        return { status: 200, type: registry.contentType, body: await exposition(registry) };
       case '/healthz':
         return { status: 200, type: plain, body: 'alive\n' };
       case '/readyz': {
