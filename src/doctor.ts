@@ -10,6 +10,7 @@ import { type DatabaseLook, readDatabase } from './doctor/database-facts.js';
 import { apartCheck, databaseCheck } from './doctor/databases.js';
 import { type Check, type Finding, once, problem } from './doctor/finding.js';
 import { gatesCheck } from './doctor/gates.js';
+import { jobsChecks } from './doctor/jobs.js';
 import { linterCheck } from './doctor/linter.js';
 import { peopleChecks } from './doctor/people.js';
 import { createPeopleLookup } from './doctor/people-lookup.js';
@@ -106,6 +107,7 @@ function checksOf(
       programsCheck(target, { ask, look, runbook }),
     ]),
     apartCheck(targets, state),
+    ...jobsChecks(config, processes),
     linterCheck(processes),
     backupsCheck(config),
     runbookCheck(config, () => seen),

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { CommandDeps } from '../checks/command/run.js';
 import type { Config } from '../config.js';
+import type { JobsConfig } from '../config-jobs.js';
 import type { M10Port } from '../runbook/jobs/m10-port.js';
 import type { JobsPort } from '../runbook/jobs/port.js';
 import { noJobs } from '../runbook/jobs/port.js';
@@ -9,7 +10,7 @@ import { createExecutor } from '../scheduler/execute.js';
 import type { Job, JobLog } from '../scheduler/job.js';
 import { createDlReconcile } from '../scheduler/jobs/dl-reconcile.js';
 import { createMatviewRefresh } from '../scheduler/jobs/matview-refresh.js';
-import { createOutboxProcessor } from '../scheduler/jobs/outbox-processor.js';
+import { createOutboxProcessor, type OutboxProcessorDeps } from '../scheduler/jobs/outbox-processor.js';
 import { createReclaimGc } from '../scheduler/jobs/reclaim-gc.js';
 import { createRetentionCleanup } from '../scheduler/jobs/retention-cleanup.js';
 import { createLeader } from '../scheduler/leader.js';
@@ -62,26 +63,18 @@ export function createJobs(deps: {
   const target = config === null ? undefined : deps.config.targets[config.target];
   if (config === null || target === undefined) return none;
 
-  const builtIn: readonly Job[] = [
-    createOutboxProcessor({
-      config: config['outbox-processor'],
-      channel: deps.config.slack.channel,
-      notice: async ({ eventId, channel, text, source }) => {
-        await recordNotice(deps.journal, target.name, eventId, {
-          channel,
-          text: redact(text),
-          source: redact(source),
-        });
-      },
-      processes: deps.commands.processes,
-      redact,
-      observer,
-    }),
-    createDlReconcile({ observer }),
-    createMatviewRefresh(config['matview-refresh']),
-    createRetentionCleanup(config['retention-cleanup'], { observer }),
-    createReclaimGc(),
-  ];
+  const builtIn = builtInJobs(config, deps.config.slack.channel, {
+    notice: async ({ eventId, channel, text, source }) => {
+      await recordNotice(deps.journal, target.name, eventId, {
+        channel,
+        text: redact(text),
+        source: redact(source),
+      });
+    },
+    processes: deps.commands.processes,
+    redact,
+    observer,
+  });
   const jobs = builtIn.map((job) => {
     const { command, timeout, 'dry-run': dryRun } = config[job.name];
     if (command === undefined) return job;
@@ -123,4 +116,23 @@ export function createJobs(deps: {
       clearTimeout(timer);
     },
   };
+}
+
+/** The five jobs as the bot brings them, in the order in which people read them. */
+export function builtInJobs(
+  config: JobsConfig,
+  channel: string,
+  deps: Pick<OutboxProcessorDeps, 'notice' | 'processes'> & {
+    readonly redact: (text: string) => string;
+    readonly observer: JobObserver;
+  },
+): readonly Job[] {
+  const { observer } = deps;
+  return [
+    createOutboxProcessor({ ...deps, config: config['outbox-processor'], channel }),
+    createDlReconcile({ observer }),
+    createMatviewRefresh(config['matview-refresh']),
+    createRetentionCleanup(config['retention-cleanup'], { observer }),
+    createReclaimGc(),
+  ];
 }

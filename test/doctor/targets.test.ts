@@ -112,6 +112,7 @@ test('what the user of a database may not do is a problem where a migration need
     ),
     expect.stringMatching(/^✗ database of production: bare_\d+ may not write alembic_version → /),
     expect.stringMatching(/^✗ database of production: bare_\d+ may create nothing/),
+    expect.stringMatching(/^✗ jobs on production: schema m10_recovery: role bare_\d+ may not use it/),
   ]);
   expect(warnings).toEqual([
     expect.stringMatching(/^! database of staging: some_\d+ may not create anything in m10_recovery/),
