@@ -39,7 +39,7 @@ export function jobsResume(deps: StepDeps): StepKind<TargetConfig> {
         await place.port.resume({
           jobs: off.map(({ job }) => job),
           by: context.requester,
-          reason: context.step.title,
+          reason: '',
           run: context.run,
         });
       }
