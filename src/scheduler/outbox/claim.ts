@@ -87,7 +87,7 @@ export async function claimLease(
 }
 
 function versionOf(row: TextRow): string {
-  return row[6] ?? '';
+  return row[7] ?? '';
 }
 
 /**
@@ -97,6 +97,6 @@ function versionOf(row: TextRow): string {
 export async function preferIndexes(database: Queryable): Promise<void> {
   await database.query(
     `select set_config(name, value, false) from (values ('plan_cache_mode', 'force_generic_plan'),
-       ('enable_sort', 'off'), ('enable_seqscan', 'off'), ('enable_bitmapscan', 'off')) as setting (name, value)`,
+       ('enable_sort', 'off'), ('enable_seqscan', 'off'), ('enable_bitmapscan', 'off'), ('jit', 'off')) as setting (name, value)`,
   );
 }

@@ -10,6 +10,8 @@ export interface OutboxEvent {
   readonly payload: unknown;
   /** Tries that failed before this one. */
   readonly failedTries: number;
+  /** When it was published, in seconds since the epoch: with the id it names the event for ever. */
+  readonly publishedAt: string;
 }
 
 /** How a try to deliver an event ended; `error` is for people, without secrets. */
@@ -22,7 +24,8 @@ export function failed(error: string): Try {
 }
 
 /** The columns that `eventOf` reads, in order. */
-export const EVENT_COLUMNS = 'o.id, o.aggregate_type, o.aggregate_id, o.event_type, o.payload, o.retry_count';
+export const EVENT_COLUMNS =
+  'o.id, o.aggregate_type, o.aggregate_id, o.event_type, o.payload, o.retry_count, extract(epoch from o.created_at)';
 
 /** Reads a row of `EVENT_COLUMNS`. None of these columns can be null, and a jsonb is always JSON. */
 export function eventOf(row: TextRow): OutboxEvent {
@@ -33,6 +36,7 @@ export function eventOf(row: TextRow): OutboxEvent {
     eventType: row[3] ?? '',
     payload: JSON.parse(row[4] ?? 'null'),
     failedTries: Number(row[5] ?? 0),
+    publishedAt: row[6] ?? '',
   };
 }
 

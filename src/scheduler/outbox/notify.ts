@@ -7,7 +7,7 @@ export interface Notice {
   /** Id of a channel that the configuration names. */
   readonly channel: string;
   readonly text: string;
-  /** The same notice may come again with the same id, and is posted once. */
+  /** The event's id and when it was published. The same notice may come again, and is posted once. */
   readonly eventId: string;
   /** What it comes from, such as `outbox event 7 (notify:ops)`. */
   readonly source: string;
@@ -46,6 +46,8 @@ export async function sendNotice(
   }
   const whole = (read.data.text ?? read.data.message ?? '').trim();
   const text = whole.length > LONGEST ? `${whole.slice(0, LONGEST - 1)}…` : whole;
-  await notice({ channel, text, eventId: event.id, source: nameOf(event) });
+  // Ids begin anew when the table is made anew, after a rollback: an id alone would hold back a later notice.
+  const eventId = `${event.id}@${event.publishedAt}`;
+  await notice({ channel, text, eventId, source: nameOf(event) });
   return done;
 }
