@@ -160,8 +160,7 @@ export function createScheduler(deps: {
     if (stopping || state === null) return;
     const { paused } = state;
     await waits.read(deps.jobs.filter((job) => paused[job.name] === null));
-    await elections.takeOver();
-    await watch.round();
+    if (await watch.round()) await elections.takeOver();
   }
 
   function lookAtClocks(): void {

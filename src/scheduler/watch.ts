@@ -9,8 +9,11 @@ import type { JobLog } from './job.js';
 import type { Ticks } from './ticks.js';
 
 export interface Watch {
-  /** Looks at the health of all jobs and journals what people should be told; by one replica at a time. */
-  round(): Promise<void>;
+  /**
+   * Looks at the health of all jobs and journals what people should be told, in one replica at a time.
+   * @returns whether it is this one
+   */
+  round(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -39,13 +42,13 @@ export function createWatch(deps: {
   let session: Database | null = null;
   let epoch: number | null = null;
 
-  async function round(): Promise<void> {
+  async function round(): Promise<boolean> {
     const answer = await leases.acquire(lease, owner, deps.leaseMs);
     epoch = answer.kind === 'granted' ? answer.epoch : null;
-    if (epoch === null) return;
+    if (epoch === null) return false;
     const { state } = await journal.load();
     // Nothing was ever switched on here, and nobody waits for anything.
-    if (state.lastRequest === 0 && jobNames.every((job) => state.resumedAt[job] === null)) return;
+    if (state.lastRequest === 0 && jobNames.every((job) => state.resumedAt[job] === null)) return false;
     const [health, outbox] = await Promise.all([runs.health(), outboxFacts()]);
     const facts = [...deps.ticks].map(
       ([job, ticks]): JobFacts => ({
@@ -62,6 +65,7 @@ export function createWatch(deps: {
       await journal.execute((fresh, at) => ({ kind: 'accepted', events: alarms(fresh, facts, at) }));
     }
     await prune();
+    return true;
   }
 
   async function prune(): Promise<void> {

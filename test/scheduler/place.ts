@@ -13,6 +13,7 @@ import { createJobsJournal, type JobsJournal } from '../../src/store/jobs.js';
 import { createJournal } from '../../src/store/journal.js';
 import { createLeases } from '../../src/store/leases.js';
 import { createListener } from '../../src/store/notify.js';
+import { createPool } from '../../src/store/pool.js';
 import { after, createWorld, sql, type World } from '../checks/world.js';
 import { type StateDatabase, stateDatabase } from '../store/state.js';
 
@@ -34,6 +35,9 @@ export interface ReplicaOptions {
   readonly jobs: readonly Job[];
   readonly config: object;
   readonly databaseUrl: string;
+  /** The bot's own database by another way. */
+  readonly stateUrl: string;
+  readonly monotonic: () => number;
   readonly pace: Partial<SchedulerPace>;
   readonly now: () => number;
   readonly grace: { readonly cancelMs: number; readonly giveUpMs: number };
@@ -75,8 +79,8 @@ export function usePlace(): Place {
     await world?.drop();
   });
 
-  const journalOf = () =>
-    createJobsJournal({ journal: createJournal(state.pool), target: name, now: Date.now });
+  const journalOf = (pool = state.pool) =>
+    createJobsJournal({ journal: createJournal(pool), target: name, now: Date.now });
 
   return {
     get world() {
@@ -103,8 +107,12 @@ export function usePlace(): Place {
       const write = (fields: object, message: string) =>
         lines.push(`${message} ${JSON.stringify(fields, text)}`);
       const log: JobLog = { info: write, warn: write, error: write };
-      const runs = createJobRuns(state.pool, name);
-      const journal = journalOf();
+      const pool =
+        given.stateUrl === undefined
+          ? state.pool
+          : createPool({ url: given.stateUrl, max: 5, applicationName: owner, onError: () => {} });
+      const runs = createJobRuns(pool, name);
+      const journal = journalOf(pool);
       const executor: Executor = createExecutor({
         target: { ...target, name, databaseUrl: given.databaseUrl ?? target.databaseUrl },
         runs,
@@ -122,17 +130,19 @@ export function usePlace(): Place {
         jobs: given.jobs ?? [],
         journal,
         runs,
-        leases: createLeases(state.pool),
+        leases: createLeases(pool),
         executor,
         owner,
         log,
         now: given.now ?? Date.now,
+        ...(given.monotonic === undefined ? {} : { monotonic: given.monotonic }),
         pace: { watchMs: 1_000, ...given.pace },
       });
       const listener = createListener({ url: state.url, onPosition: () => scheduler.wake() });
       ends.push(async () => {
         await listener.close();
         await scheduler.stop();
+        if (pool !== state.pool) await pool.end();
       });
       return { owner, holder, executor, scheduler, config, lines };
     },

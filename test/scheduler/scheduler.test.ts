@@ -147,6 +147,74 @@ describe('schedules', () => {
   });
 });
 
+describe('when something is not as it was', () => {
+  test('the bot’s own database goes away and comes back: nothing runs in between, and it goes on', async () => {
+    const proxy = await createProxy(place.state.url);
+    const replica = place.replica({
+      jobs: [jobThat(async () => {})],
+      config: everySecond,
+      stateUrl: proxy.url,
+    });
+    replica.scheduler.start();
+    await resume();
+    const passed = async () => (await log()).filter((run) => run.outcome === 'passed').length;
+    await until('it runs', async () => (await passed()) > 0);
+    proxy.cut();
+    await until('a moment could not be claimed', () =>
+      replica.lines.some((line) => line.includes('be claimed')),
+    );
+    const then = await passed();
+    proxy.restore();
+    await until('it goes on', async () => (await passed()) > then + 1);
+    const ticks = (await log()).map((run) => run.tick);
+    expect(new Set(ticks).size).toBe(ticks.length);
+    await replica.scheduler.stop();
+    await proxy.close();
+  });
+
+  test('a clock that is set forward gives one run, and one that is set back none', async () => {
+    const hour = 3_600_000;
+    let set = 0;
+    const replica = place.replica({
+      jobs: [jobThat(async () => {})],
+      config: { 'reclaim-gc': { schedule: '0 * * * *' } },
+      now: () => Date.now() + set,
+      pace: { clockMs: 50 },
+    });
+    await resume();
+    replica.scheduler.start();
+    await request();
+    await until('it has begun', async () => (await place.journal.load()).state.requests.length === 0);
+    set = 5 * hour;
+    await until('it makes up', async () => (await log()).some((run) => run.trigger === 'made-up'));
+    const noticed = () => replica.lines.filter((line) => line.includes('the clock was set')).length;
+    set = 2 * hour;
+    await until('it is noticed', () => noticed() === 2);
+    set = 5 * hour;
+    await until('it is noticed', () => noticed() === 3);
+    expect((await log()).map((run) => [run.trigger, run.tick])).toEqual([
+      ['made-up', Math.floor((Date.now() + 5 * hour) / hour) * hour],
+      ['hand', null],
+    ]);
+  });
+
+  test('between two moments, a nudge runs the job if its schedule is on', async () => {
+    let runs = 0;
+    const counting = jobThat(async () => {
+      runs += 1;
+    });
+    const replica = place.replica({ jobs: [counting], config: { 'reclaim-gc': { schedule: '0 0 1 1 *' } } });
+    replica.scheduler.start();
+    await replica.scheduler.port.resume({ jobs: [job], by: 'UBOB', reason: '', run: null });
+    await until('it is nudged', () => {
+      replica.scheduler.nudge(job);
+      return runs > 0;
+    });
+    await replica.scheduler.stop();
+    expect(await log()).toEqual([]);
+  });
+});
+
 describe('pausing', () => {
   test('by any replica ends the run of another before its next batch, and keeps the schedule off', async () => {
     let begun = false;
