@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { CHANNELS, USERS } from '../../workspace/slack/people.js';
 import { changedConfig, openPlace, type Place } from '../doctor/place.js';
+import { promtool } from '../metrics/samples.js';
+import { until } from '../store/poll.js';
 import { compiled } from '../support/compiled.js';
 import { runCli } from './program.js';
 
@@ -19,6 +22,30 @@ test.each(['SIGTERM', 'SIGINT'] as const)('the bot ends in good order at %s', as
   expect(await bot.log()).toMatch(
     new RegExp(`"signal":"${signal}","msg":"ending"[^]*"msg":"m10bot has ended"`),
   );
+});
+
+test('a running bot is alive and ready, counts what it posts, and has its port to itself', async () => {
+  const { trial } = place;
+  const bot = await trial.startBot();
+  const port = Number(/"metrics":(\d+)/.exec(await bot.log())?.[1]);
+  const read = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).text();
+  expect(await read('/healthz')).toBe('alive\n');
+  await until('the bot is ready', async () => !(await read('/readyz')).includes('"ready":false'));
+  await trial.people.say({ user: USERS.alice, channel: CHANNELS.incident, text: '/m10 preflight' });
+  await until('its post is counted', async () =>
+    /^m10bot_slack_posts_total\{result="ok"\} [1-9]/m.test(await read('/metrics')),
+  );
+  const text = await read('/metrics');
+  expect(text).toMatch(/^m10bot_target_up\{target="production",source="database"\} 1$/m);
+  expect(text).toMatch(/^m10bot_state_up 1$/m);
+  // The trial's target stands before the hardening.
+  expect(text).not.toMatch(/^m10_outbox_pending/m);
+  expect(promtool(['check', 'metrics'], text)).toEqual({ code: 0, output: '' });
+
+  const second = await runCli(dist, ['start'], { env: { ...trial.botEnv, METRICS_PORT: String(port) } });
+  expect(second.code).toBe(1);
+  expect(second.stderr).toContain(`environment METRICS_PORT: port ${port} of 127.0.0.1 is taken`);
+  await bot.end('SIGTERM');
 });
 
 test('a second signal ends it at once', async () => {
