@@ -106,7 +106,8 @@ test('promtool is taken out of a downloaded package, and nothing is installed', 
       mkdir -p usr/bin; cat > usr/bin/promtool; chmod +x usr/bin/promtool`,
   };
   const path = await programs('fetching', fetching);
-  for (const program of ['cat', 'mkdir', 'chmod', 'rm']) await symlink(`/bin/${program}`, join(path, program));
+  for (const program of ['cat', 'mkdir', 'chmod', 'rm'])
+    await symlink(`/bin/${program}`, join(path, program));
   const own = join(folder, 'cache', 'promtool');
   expect(promtool(path, 'look')).not.toMatch(/promtool|prometheus/);
   expect(promtool(path, 'fetch')).toMatch(/^Downloading promtool .*\nfound .*promtool\n$/);
