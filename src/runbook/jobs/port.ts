@@ -60,8 +60,13 @@ export interface JobOverview {
 export interface JobsPort {
   /** The target that jobs run against; null when the configuration has no jobs. */
   readonly target: string | null;
-  /** Switches schedules off; a run that is under way ends before its next batch. */
+  /**
+   * Switches schedules off and waits for the end of what is under way, by hand too, which comes before its next
+   * batch. A wait of a minute is the longest.
+   * @throws when a run did not end in that time: then the schedules are off, and something still works
+   */
   pause(change: JobsChange): Promise<void>;
+  /** Switches schedules on; nothing happens to one that is on. */
   resume(change: JobsChange): Promise<void>;
   /** Runs a job once now, under its lock, and waits for its end. Never throws for a job that fails. */
   runOnce(request: JobOnce): Promise<JobReport>;
