@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { benchHttp } from './jobs/http.js';
 import { benchIdle } from './jobs/idle.js';
+import { benchLatency } from './jobs/latency.js';
 import { benchLocks } from './jobs/locks.js';
 import { benchOutbox } from './jobs/outbox.js';
 import { benchReconcile } from './jobs/reconcile.js';
@@ -41,6 +42,11 @@ const benches = {
         ],
         concurrencies: [10, 32],
       }),
+  },
+  latency: {
+    title: 'From publish to claim',
+    play: (world: World, n: number) =>
+      benchLatency(world, n, { events: 300, everyMs: 200, poll: '*/30 * * * * *' }),
   },
   locks: {
     title: "The jobs' locks",

@@ -1,10 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { spread, table } from '../table.js';
 import type { World } from '../world.js';
 import { measured, Seconds } from './child.js';
 import { drain } from './outbox-job.js';
+import { startReceiver } from './start-receiver.js';
 import { expectDrained, fillOutbox, hardenedDatabase } from './target.js';
 
 export interface HttpSize {
@@ -55,12 +54,4 @@ export async function benchHttp(world: World, rounds: number, size: HttpSize): P
     }
   }
   return table(['receiver', 'the outbox, events/s', 'plain undici, requests/s', 'ratio'], rows);
-}
-
-async function startReceiver(world: World, delayMs: number): Promise<{ url: string; stop(): void }> {
-  const script = join(world.dist, 'bench', 'jobs', 'receiver.js');
-  const child = spawn(process.execPath, [script, String(delayMs)], { stdio: ['ignore', 'pipe', 'inherit'] });
-  if (child.pid !== undefined) world.services.watch(child.pid);
-  const [line] = await once(child.stdout, 'data');
-  return { url: String(line).trim(), stop: () => child.kill('SIGKILL') };
 }

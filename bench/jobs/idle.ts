@@ -1,12 +1,10 @@
 import { open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { revisions } from '../../workspace/backend/variants.js';
-import { CHANNELS, USERS } from '../../workspace/slack/people.js';
-import { upgrade } from '../../workspace/trial/targets.js';
 import type { Trial } from '../../workspace/trial/trial.js';
 import { table } from '../table.js';
 import type { World } from '../world.js';
+import { startBotWithJobs } from './bot.js';
 import { withClient } from './target.js';
 
 export interface IdleSize {
@@ -25,7 +23,7 @@ export async function benchIdle(world: World, _rounds: number, size: IdleSize): 
   const log = join(world.services.directory, 'postgres.log');
   const trials: { readonly name: string; readonly trial: Trial; readonly pid: number }[] = [];
   try {
-    trials.push({ name: 'jobs switched on', ...(await withJobs(world)) });
+    trials.push({ name: 'jobs switched on', ...(await startBotWithJobs(world, {}, 'all')) });
     const without = await world.trial();
     trials.push({ name: 'no jobs', trial: without, pid: (await without.startBot()).pid });
     await logStatements(adminUrl, true);
@@ -59,22 +57,6 @@ export async function benchIdle(world: World, _rounds: number, size: IdleSize): 
     await logStatements(adminUrl, false);
     for (const { trial } of trials) await trial.stop();
   }
-}
-
-async function withJobs(world: World): Promise<{ trial: Trial; pid: number }> {
-  const trial = await world.trial({ change: { jobs: { target: 'production' } } });
-  const { backend, databases, people } = trial;
-  await upgrade({
-    url: databases.production,
-    backend,
-    path: world.tools.value,
-    to: revisions.hardening,
-  });
-  const { pid } = await trial.startBot();
-  const said = { user: USERS.alice, channel: CHANNELS.incident, text: '/m10 jobs resume all' };
-  const answer = await people.say(said);
-  if (!answer.ok) throw new Error(`the jobs could not be switched on: ${answer.error ?? ''}`);
-  return { trial, pid };
 }
 
 async function logStatements(adminUrl: string, on: boolean): Promise<void> {
