@@ -2,16 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Runbook } from '../../src/runbook/definition.js';
 import { jobNames } from '../../src/runbook/jobs/names.js';
 import { revisions } from '../../workspace/backend/variants.js';
-import { keyOf } from '../../workspace/demo/stage.js';
-import type { SeenMessage } from '../../workspace/slack/people/protocol.js';
 import { USERS } from '../../workspace/slack/people.js';
-import { eventually } from '../support/processes.js';
-import { approve, eventsOf, gate, happened, keepChannel, told, words } from './acts.js';
-import { apply, look, openShelf, phase, type Shelf, short022 } from './runbooks.js';
-import { channel, openTheatre, type Play, type Theatre } from './support.js';
+import { approve, buttons, eventsOf, gate, happened, keepChannel, prompt, told, words } from './acts.js';
+import { aboutJobs, dropIndex, handOver022, jobEvents, jobsShown, often, runsOf, until } from './jobs.js';
+import { openShelf, type Shelf } from './runbooks.js';
+import { openTheatre, type Play, type Theatre } from './support.js';
 
 // A busy machine takes its time; what is waited for has deadlines of its own.
 vi.setConfig({ testTimeout: 150_000 });
@@ -31,23 +28,10 @@ afterAll(async () => {
   await shelf.close();
 });
 
-const often = '* * * * * *';
-
 /** Production at 022 within a run whose next phase is the last one of 022; jobs that come often. */
 async function open(name: string, jobs: Record<string, unknown> = {}): Promise<Play> {
-  const whole = await short022();
-  const handOver = whole.phases.at(-1);
-  if (handOver?.id !== 'jobs') throw new Error('the last phase of 022 is not that of the jobs');
-  const runbook = Runbook.parse({
-    ...whole,
-    phases: [
-      phase('preflight', [look('preflight.staging')], { gate: 'none' }),
-      phase('apply', [apply('production')], { on: 'production' }),
-      handOver,
-    ],
-  });
   const play = await theatre.open({
-    runbook: await shelf.write(runbook),
+    runbook: await shelf.write(await handOver022()),
     jobs: { 'matview-refresh': { schedule: often }, ...jobs },
   });
   await play.preflight();
@@ -60,61 +44,6 @@ const onEnd: (() => Promise<void>)[] = [];
 afterAll(async () => {
   for (const end of onEnd) await end();
 });
-
-interface Run {
-  readonly job: string;
-  readonly trigger: string;
-  readonly outcome: string;
-  readonly owner: string;
-}
-
-/** Runs of jobs as they are noted, oldest first. */
-async function runsOf(play: Play, job?: string): Promise<Run[]> {
-  const rows = await play.query(
-    'state',
-    'SELECT job, trigger, outcome, owner FROM m10bot.job_runs ORDER BY id',
-  );
-  const runs = rows.map((row) => ({
-    job: String(row.job),
-    trigger: String(row.trigger),
-    outcome: String(row.outcome),
-    owner: String(row.owner),
-  }));
-  return job === undefined ? runs : runs.filter((run) => run.job === job);
-}
-
-/** Events of the jobs' own stream, by type. */
-const jobEvents = async (play: Play, type: string) =>
-  (
-    await play.query(
-      'state',
-      `SELECT data FROM m10bot.events WHERE stream = 'jobs:production' AND type = '${type}' ORDER BY version`,
-    )
-  ).map((row) => row.data);
-
-/** Polls until the jobs' runs are so. */
-async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  if (!(await eventually(condition, 60_000))) throw new Error(`it never came to this: ${what}`);
-}
-
-/** Asks how the jobs stand, and waits for an answer that is so. */
-async function jobsShown(play: Play, pattern: RegExp): Promise<string> {
-  const { messages } = await play.trial.people.read({ channel });
-  const seen = new Set(messages.map((m) => m.ts));
-  await play.say('carol', '/m10 jobs');
-  const answer = await play.trial.people.waitFor(
-    channel,
-    (m) => !seen.has(m.ts) && /Jobs of production/.test(m.text),
-    30_000,
-  );
-  expect(words(answer)).toMatch(pattern);
-  return words(answer);
-}
-
-const aboutJobs = async (play: Play, pattern: RegExp): Promise<SeenMessage[]> => {
-  const { messages } = await play.trial.people.read({ channel });
-  return messages.filter((m) => (keyOf(m) ?? '').startsWith('jobs:') && pattern.test(m.text));
-};
 
 describe('the last phase, and what comes after it', () => {
   let play: Play;
@@ -191,16 +120,11 @@ describe('the last phase, and what comes after it', () => {
   });
 
   it('a job that fails tells the channel at 1 and at 3, and once when it works again', async () => {
-    const [index] = await play.query(
-      'production',
-      `SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS made FROM pg_index
-       WHERE indrelid = 'm10_recovery.mv_top_pending'::regclass AND indisunique`,
-    );
     const failures = async () =>
       (await runsOf(play, 'matview-refresh')).filter((run) => run.outcome === 'failed').length;
-    await play.query('production', `DROP INDEX ${String(index?.name)}`);
+    const repair = await dropIndex(play);
     await until('four runs failed', async () => (await failures()) >= 4);
-    await play.query('production', String(index?.made));
+    await play.query('production', repair);
     // A machine that is busy may have a job of every second told to be late as well.
     const told = async (type: string) =>
       (await jobEvents(play, type)).filter((event) => Object(event).alarm === 'failing');
@@ -271,9 +195,22 @@ describe('a bot that is killed while a job runs', () => {
     );
   }
 
+  it('stands at a step that failed, of which people were asked what to do', async () => {
+    const repair = await dropIndex(play);
+    await play.phase(2);
+    const asked = await prompt(play, 'jobs.run-matview-refresh');
+    expect(words(asked)).toMatch(/CREATE UNIQUE INDEX/);
+    expect(words(asked)).toMatch(/The schedules are still off/);
+    expect(buttons(asked)).toEqual(['run_retry', 'run_skip', 'run_rollback', 'run_stop']);
+    expect(await jobEvents(play, 'JobsResumed')).toEqual([]);
+    await play.query('production', repair);
+    await play.press('alice', asked, 'run_retry');
+    await gate(play, 3);
+  });
+
   it('in the phase that hands over: the next one waits for the lock of the dead, then runs the job again', async () => {
     await play.query('production', slowly);
-    await play.phase(2);
+    await approve(play, 3);
     await inTheMiddle();
     const epoch = async () =>
       (await play.query('state', `SELECT epoch FROM m10bot.leases WHERE name = 'run:1'`))[0]?.epoch;
@@ -282,13 +219,16 @@ describe('a bot that is killed while a job runs', () => {
     await play.trial.startBot();
     await until('the next one has the run', async () => (await epoch()) !== before);
     // It does not take for dead what may still be at work.
-    expect(await runsOf(play, 'matview-refresh')).toMatchObject([{ trigger: 'runbook', outcome: 'running' }]);
+    expect(await runsOf(play, 'matview-refresh')).toMatchObject([
+      { trigger: 'runbook', outcome: 'failed' },
+      { trigger: 'runbook', outcome: 'running' },
+    ]);
     await timeGoesBy();
     await happened(play, 'StepFinished', { step: 'jobs.run-matview-refresh', result: 'passed' });
     await play.message('run:1:closed', (m) => /Verified/.test(m.text), 90_000);
     const runs = (await runsOf(play, 'matview-refresh')).filter((run) => run.trigger === 'runbook');
-    expect(runs.map((run) => run.outcome)).toEqual(['lost', 'passed']);
-    expect(await eventsOf(play, 'GateSpent')).toHaveLength(2);
+    expect(runs.map((run) => run.outcome)).toEqual(['failed', 'lost', 'passed']);
+    expect(await eventsOf(play, 'GateSpent')).toHaveLength(3);
   });
 
   it('by its schedule: a replica beside it goes on with the other jobs at once, and with this one after the lock', async () => {

@@ -27,7 +27,8 @@ export function jobsPause(deps: StepDeps): StepKind<TargetConfig> {
     args: Args,
     describe: (args, { target }) => ({
       words: `Switch off the schedules of ${sayJobs(jobsOf(args.jobs))} of ${target.name}, and wait until a run that is under way has ended. They stay off until somebody switches them on.`,
-      commands: jobsOf(args.jobs).map((job) => `/m10 jobs pause ${job}`),
+      commands:
+        args.jobs === 'all' ? ['/m10 jobs pause all'] : args.jobs.map((job) => `/m10 jobs pause ${job}`),
     }),
     async survey(args, { target }) {
       const place = jobsPlace(deps, target.name, 'pause');
