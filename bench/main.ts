@@ -46,7 +46,7 @@ const benches = {
   latency: {
     title: 'From publish to claim',
     play: (world: World, n: number) =>
-      benchLatency(world, n, { events: 300, everyMs: 200, poll: '*/30 * * * * *' }),
+      benchLatency(world, n, { events: 300, everyMs: 200, schedule: '*/30 * * * * *' }),
   },
   locks: {
     title: "The jobs' locks",

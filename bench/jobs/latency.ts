@@ -9,8 +9,8 @@ export interface LatencySize {
   /** Events that are published one by one, and the pause between two, ms. */
   readonly events: number;
   readonly everyMs: number;
-  /** The schedule without a notification. */
-  readonly poll: string;
+  /** When the processor looks by itself. */
+  readonly schedule: string;
 }
 
 /** How long the last event may wait for its claim, ms. */
@@ -20,8 +20,8 @@ const DEADLINE_MS = 120_000;
 export async function benchLatency(world: World, _rounds: number, size: LatencySize): Promise<string> {
   const rows: string[][] = [];
   for (const [name, section] of [
-    ['LISTEN/NOTIFY', { listen: true }],
-    [`the schedule alone, ${size.poll}`, { schedule: size.poll }],
+    [`LISTEN/NOTIFY beside the schedule ${size.schedule}`, { listen: true, schedule: size.schedule }],
+    [`the schedule ${size.schedule} alone`, { schedule: size.schedule }],
   ] as const) {
     const ms = await latencies(world, size, section);
     const at = (share: number) => ms[Math.min(ms.length - 1, Math.floor(ms.length * share))] ?? Number.NaN;
