@@ -116,6 +116,7 @@ async function run(deps: OutboxProcessorDeps, context: JobContext): Promise<JobR
   // Of this run alone: what an earlier run left on lease is not ours.
   const lease = leasedBy(`${lock.holder}/${randomBytes(4).toString('hex')}`);
   const leaseMs = 2 * (longest + MARGIN_MS);
+  const lost = new Set<string>();
   const stopped = () => context.signal.aborted || !lock.held();
   const batch = { batch: config.batch, localTypes: router.localTypes };
   try {
@@ -135,11 +136,18 @@ async function run(deps: OutboxProcessorDeps, context: JobContext): Promise<JobR
           random: deps.random ?? Math.random,
           by: lock.holder,
           lease,
+          lost,
         },
         leaseMs,
         stopped,
       });
     });
+    if (lost.size > 0) {
+      context.log.warn(
+        { events: [...lost].slice(0, 20), count: lost.size },
+        'events were changed by others while they were delivered, so they may be delivered again',
+      );
+    }
     if (unburied.length > 0) {
       throw new JobFailure(`${tally.summary()} ${unburied[0]}`, {
         advice:

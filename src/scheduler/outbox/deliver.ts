@@ -7,6 +7,7 @@ import { type Notice, sendNotice } from './notify.js';
 import { runProgram } from './program.js';
 import { type Asked, type HttpRequest, handlerRequest, httpRequest, webhookRequest } from './request.js';
 import type { Router } from './route.js';
+import type { Stop } from './stop.js';
 
 export interface DeliverDeps {
   readonly router: Router;
@@ -19,17 +20,17 @@ export interface DeliverDeps {
   readonly redact: (text: string) => string;
 }
 
-export type Deliver = (event: OutboxEvent, signal: AbortSignal) => Promise<Try>;
+export type Deliver = (event: OutboxEvent, stop: Stop) => Promise<Try>;
 
 /** `last_error` is read by people in one line. */
 const LONGEST_ERROR = 600;
 
 /** One try of one event, where its type says. Never throws: what goes wrong is the event's error. */
 export function createDeliver(deps: DeliverDeps): Deliver {
-  return async (event, signal) => {
+  return async (event, stop) => {
     let end: Try;
     try {
-      end = await attempt(deps, event, signal);
+      end = await attempt(deps, event, stop);
     } catch (error) {
       end = failed(error instanceof Error ? error.message : String(error));
     }
@@ -37,17 +38,17 @@ export function createDeliver(deps: DeliverDeps): Deliver {
   };
 }
 
-async function attempt(deps: DeliverDeps, event: OutboxEvent, signal: AbortSignal): Promise<Try> {
+async function attempt(deps: DeliverDeps, event: OutboxEvent, stop: Stop): Promise<Try> {
   const route = deps.router.route(event.eventType);
   switch (route.kind) {
     case 'http':
-      return sendAsked(deps, event, httpRequest(event.payload), signal);
+      return sendAsked(deps, event, httpRequest(event.payload), stop);
     case 'webhook':
-      return sendAsked(deps, event, webhookRequest(event.payload), signal);
+      return sendAsked(deps, event, webhookRequest(event.payload), stop);
     case 'notify':
       return sendNotice(event, deps.channels, deps.notice);
     case 'handler':
-      return handle(deps, event, route.handler, signal);
+      return handle(deps, event, route.handler, stop);
     case 'local':
       // The claims ask for other types, so only a type that the two of them read differently comes here.
       return failed('It is handled in this process, and was claimed for delivery.');
@@ -60,21 +61,21 @@ async function sendAsked(
   deps: DeliverDeps,
   event: OutboxEvent,
   asked: Asked<HttpRequest>,
-  signal: AbortSignal,
+  stop: Stop,
 ): Promise<Try> {
   if (asked.kind === 'poison') return failed(`The payload cannot be used: ${asked.why}`);
-  return deps.http.send(event, asked.value, signal);
+  return deps.http.send(event, asked.value, stop);
 }
 
 async function handle(
   deps: DeliverDeps,
   event: OutboxEvent,
   handler: OutboxHandler,
-  signal: AbortSignal,
+  stop: Stop,
 ): Promise<Try> {
   return 'url' in handler
-    ? deps.http.send(event, handlerRequest(handler.url, event), signal)
-    : runProgram(deps.processes, deps.target, handler, event, signal);
+    ? deps.http.send(event, handlerRequest(handler.url, event), stop)
+    : runProgram(deps.processes, deps.target, handler, event, stop);
 }
 
 /** One line that PostgreSQL takes, which knows no NUL in a text. */

@@ -24,6 +24,8 @@ const LOOK_MS = 1_000;
 const PAUSE_MS = 50;
 /** Ends that come within this time are written down together, ms. */
 const GATHER_MS = 3;
+/** A fast receiver may have so many times the concurrency waiting for it, or a batch when that is more. */
+const AHEAD = 20;
 /** Leased events should last about this long: a longer queue only holds them, a shorter one asks too often, ms. */
 const QUEUE_MS = 500;
 
@@ -36,16 +38,22 @@ const QUEUE_MS = 500;
 export async function drain(options: DrainOptions): Promise<readonly string[]> {
   const { database, window, concurrency, stopped } = options;
   const unburied: string[] = [];
-  const most = Math.max(options.claim.batch, concurrency);
+  const most = Math.max(options.claim.batch, concurrency * AHEAD);
   const noLocal = options.claim.localTypes.length === 0;
-  const local = { cursor: START, found: false, clean: noLocal };
-  const leased = { cursor: START, found: false, clean: false, lookAt: 0, askedAt: 0 };
+  const look = performance.now() + LOOK_MS;
+  const local = { cursor: START, found: false, clean: noLocal, lookAt: 0 };
+  const leased = { cursor: START, found: false, clean: false, lookAt: noLocal ? 0 : look, askedAt: 0 };
   let ahead = Math.min(concurrency * 2, most);
   const idle = () => window.running === 0 && window.waiting === 0;
-  /** A pass that is over begins again when something ended, or after a while. */
+  // A pass meets the events of the other kind too, however many there are. So one that is over begins again when
+  // something may have changed for it, but no sooner than its time while there is other work.
+  const wantsLocal = () =>
+    local.cursor !== START || (!local.clean && (idle() || performance.now() >= local.lookAt));
   const wantsMore = () =>
     window.waiting < ahead / 2 &&
-    (leased.cursor !== START || (idle() ? !leased.clean : performance.now() >= leased.lookAt));
+    (leased.cursor !== START ||
+      performance.now() >= leased.lookAt ||
+      (idle() && local.clean && !leased.clean));
 
   async function handleLocal(): Promise<void> {
     const round = await localRound(options.local, local.cursor);
@@ -53,11 +61,12 @@ export async function drain(options: DrainOptions): Promise<readonly string[]> {
     if (round.failed.length > 0) unburied.push(...(await settle(options.settle, round.failed)).unburied);
     if (round.cursor !== null) {
       local.found = true;
-      leased.clean = false;
       local.cursor = round.cursor;
     }
     if (!round.exhausted) return;
+    if (local.found) leased.clean = false;
     local.clean = !local.found;
+    local.lookAt = performance.now() + (local.found ? 0 : LOOK_MS);
     local.cursor = START;
     local.found = false;
   }
@@ -98,11 +107,11 @@ export async function drain(options: DrainOptions): Promise<readonly string[]> {
   }
 
   while (!stopped()) {
-    if (!local.clean) await handleLocal();
+    if (wantsLocal()) await handleLocal();
     if (!stopped() && wantsMore()) await claimMore();
     await writeDown();
     if (idle() && local.clean && leased.clean) return unburied;
-    if (local.clean && !idle() && !wantsMore()) {
+    if (!idle() && !wantsLocal() && !wantsMore()) {
       await window.changed(LOOK_MS);
       await sleep(GATHER_MS);
     }

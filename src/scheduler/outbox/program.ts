@@ -4,6 +4,7 @@ import { lastWords } from '../../clients/process/ids.js';
 import type { Processes } from '../../clients/process.js';
 import type { TargetConfig } from '../../config.js';
 import { done, failed, jsonOf, type OutboxEvent, type Try } from './event.js';
+import type { Stop } from './stop.js';
 
 export interface ProgramHandler {
   readonly argv: readonly [string, ...string[]];
@@ -23,10 +24,12 @@ export async function runProgram(
   target: TargetConfig,
   handler: ProgramHandler,
   event: OutboxEvent,
-  signal: AbortSignal,
+  stop: Stop,
 ): Promise<Try> {
   const id = `outbox-${target.name.replace(/[^\w.-]/g, '_')}/${event.id}/${randomUUID()}`;
   const [name] = handler.argv;
+  const ending = new AbortController();
+  const release = stop.onStop(() => ending.abort());
   try {
     const end = await processes.run({
       id,
@@ -36,7 +39,7 @@ export async function runProgram(
       input: jsonOf(event),
       timeoutMs: handler.timeout,
       maxOutputBytes: 4_096,
-      signal,
+      signal: ending.signal,
     });
     if (end.kind === 'exited' && end.exitCode === 0) return done;
     const said = lastWords(end).trim().replace(/\s+/g, ' ').slice(-SHOWN_CHARACTERS);
@@ -54,6 +57,7 @@ export async function runProgram(
         return failed(`${name} could not be started${words}`);
     }
   } finally {
+    release();
     // Thousands of events a day would fill the folder; what failed is told in the outbox.
     await rm(processes.paths(id).folder, { recursive: true, force: true }).catch(() => undefined);
   }

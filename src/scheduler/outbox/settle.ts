@@ -17,6 +17,8 @@ export interface SettleOptions {
   readonly by: string;
   /** What `processed_by` holds on events of this run that are on lease. */
   readonly lease: string;
+  /** Ids that were not ours any more when their delivery had ended, over the whole run. */
+  readonly lost: Set<string>;
 }
 
 export interface Settled {
@@ -69,7 +71,10 @@ export async function settle(options: SettleOptions, ended: readonly Ended[]): P
     lost.push(...again.filter(({ event }) => !ours.has(event.id)));
   }
 
-  if (lost.length > 0) await release(database, lost, lease);
+  // Once: should it happen to the same event again and again, its lease is the pause between the deliveries.
+  const first = lost.filter(({ event }) => !options.lost.has(event.id));
+  for (const { event } of first) options.lost.add(event.id);
+  if (first.length > 0) await release(database, first, lease);
   return { unburied };
 }
 

@@ -1,6 +1,7 @@
 import type { Leased } from './claim.js';
 import type { Deliver } from './deliver.js';
 import type { Try } from './event.js';
+import { createStop } from './stop.js';
 
 /** A delivery that has ended. */
 export interface Ended extends Leased {
@@ -42,7 +43,7 @@ export function createWindow({ concurrency, deliver, needsMs }: WindowOptions): 
   let tooLate: Leased[] = [];
   let wake: (() => void) | null = null;
   const running = new Set<Promise<void>>();
-  const ending = new AbortController();
+  const ending = createStop();
 
   function pump(): void {
     while (running.size < concurrency) {
@@ -65,7 +66,7 @@ export function createWindow({ concurrency, deliver, needsMs }: WindowOptions): 
 
   async function deliverOne(leased: Leased): Promise<void> {
     const started = performance.now();
-    const end = await deliver(leased.event, ending.signal);
+    const end = await deliver(leased.event, ending);
     over.push({ ...leased, end, seconds: (performance.now() - started) / 1000 });
   }
 
@@ -108,7 +109,7 @@ export function createWindow({ concurrency, deliver, needsMs }: WindowOptions): 
     },
     async abort() {
       queue = [];
-      ending.abort();
+      ending.stop();
       await Promise.all(running);
     },
   };
