@@ -13,6 +13,10 @@ export interface ConnectOptions {
   /** Milliseconds; 0 for none. */
   readonly lockTimeoutMs: number;
   readonly connectTimeoutMs: number;
+  /** Called for what comes on the channels that the session listens to. */
+  readonly onNotification?: (channel: string) => void;
+  /** Called when the connection has ended, by whatever cause. */
+  readonly onEnd?: () => void;
 }
 
 export interface QueryResult {
@@ -110,6 +114,9 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   }
   // An idle connection that dies emits an error; the next query then fails and tells.
   client.on('error', () => {});
+  const { onNotification, onEnd } = options;
+  if (onNotification !== undefined) client.on('notification', ({ channel }) => onNotification(channel));
+  if (onEnd !== undefined) client.on('end', onEnd);
   try {
     await client.connect();
   } catch (error) {
