@@ -259,11 +259,16 @@ describe('jobs.run', () => {
     const words = bind(jobsRun(deps), { job: 'retention-cleanup' }).describe(context).words;
     expect(words).toMatch(/older than 90 days.*older than 30 days.*older than 7 days/);
     configure({
-      'dl-reconcile': { command: { argv: ['python3', '-m', 'scripts.ops.reconcile_dl', '--json'] } },
+      'dl-reconcile': {
+        command: { argv: ['python3', '-m', 'scripts.ops.reconcile_dl', '--json'] },
+        'dry-run': ['--dry-run'],
+      },
     });
     expect(bind(jobsRun(deps), { job: 'dl-reconcile' }).describe(context).commands).toEqual([
       'python3 -m scripts.ops.reconcile_dl --json',
     ]);
+    const dry = bind(jobsRun(deps), { job: 'dl-reconcile', 'dry-run': true }).describe(context);
+    expect(dry.commands).toEqual(['python3 -m scripts.ops.reconcile_dl --json --dry-run']);
   });
 
   describe('after a crash', () => {

@@ -41,7 +41,8 @@ export function jobsRun(deps: StepDeps): StepKind<TargetConfig> {
       return {
         words: `Run the job ${args.job} of ${target.name} once${dry}, under its lock, up to ${spoken(step.timeout)}.${deed}`,
         commands: [
-          commandOf(jobs, args.job) ?? `/m10 jobs run ${args.job}${args['dry-run'] ? ' --dry-run' : ''}`,
+          commandOf(jobs, args.job, args['dry-run']) ??
+            `/m10 jobs run ${args.job}${args['dry-run'] ? ' --dry-run' : ''}`,
         ],
       };
     },
@@ -160,8 +161,11 @@ function judged(job: JobName, dryRun: boolean, report: JobReport): Outcome {
   }
 }
 
-function commandOf(jobs: JobsConfig | null, job: JobName): string | null {
-  return jobs?.[job].command?.argv.map(quoted).join(' ') ?? null;
+/** The team's own program as it will run; null for the built-in job, and for a dry run that the program has not. */
+function commandOf(jobs: JobsConfig | null, job: JobName, dryRun: boolean): string | null {
+  const { command, 'dry-run': more } = jobs?.[job] ?? {};
+  if (command === undefined || (dryRun && more === undefined)) return null;
+  return [...command.argv, ...(dryRun ? (more ?? []) : [])].map(quoted).join(' ');
 }
 
 /** What a run does, for whoever approves it. */
