@@ -49,7 +49,7 @@ export function done(play: Play, phase: string, run = 1): Promise<SeenMessage> {
 
 /** Waits for an answer that only this person sees. */
 export async function told(play: Play, who: Who, pattern: RegExp): Promise<string> {
-  const seen = await play.trial.people.waitForEphemeral(USERS[who], (m) => pattern.test(m.text), 30_000);
+  const seen = await play.trial.people.waitForEphemeral(USERS[who], (m) => pattern.test(m.text), 90_000);
   return seen.text;
 }
 

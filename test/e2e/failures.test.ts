@@ -12,7 +12,7 @@ import { openTheatre, type Play, type Theatre } from './support.js';
 const all = ['run_retry', 'run_skip', 'run_rollback', 'run_stop'];
 
 // A busy machine takes its time; what is waited for has deadlines of its own.
-vi.setConfig({ testTimeout: 150_000 });
+vi.setConfig({ testTimeout: 240_000 });
 
 let theatre: Theatre;
 let shelf: Shelf;

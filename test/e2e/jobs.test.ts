@@ -11,7 +11,7 @@ import { openShelf, type Shelf } from './runbooks.js';
 import { openTheatre, type Play, type Theatre } from './support.js';
 
 // A busy machine takes its time; what is waited for has deadlines of its own.
-vi.setConfig({ testTimeout: 150_000 });
+vi.setConfig({ testTimeout: 240_000 });
 
 let theatre: Theatre;
 let shelf: Shelf;

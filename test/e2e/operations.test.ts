@@ -21,7 +21,7 @@ import { apply, look, openShelf, phase, type Shelf, short022 } from './runbooks.
 import { channel, openTheatre, type Play, type Theatre } from './support.js';
 
 // A busy machine takes its time; what is waited for has deadlines of its own.
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 240_000 });
 
 let theatre: Theatre;
 let shelf: Shelf;
@@ -66,7 +66,9 @@ async function shown(text: string, title: RegExp): Promise<string> {
 }
 
 /** What the channel is told of a quick change, once it has ended. */
-const operation = (pattern: RegExp): Promise<SeenMessage> => play.text(pattern);
+/** The operation's own message, not the reply in its thread that calls whoever asked. */
+const operation = (pattern: RegExp): Promise<SeenMessage> =>
+  play.message('', (m) => m.thread_ts === undefined && pattern.test(m.text));
 
 const take = (lock: string, holder: string) =>
   play.query('production', `SELECT m10_recovery.acquire_lock('${lock}', '${holder}', 600)`);

@@ -123,13 +123,13 @@ function createPlay(trial: Trial): Play {
     async press(who, on, action) {
       await people.press({ user: USERS[who], channel, ts: on.ts, action_id: action });
     },
-    message: (key, when = () => true, timeoutMs = 30_000) =>
+    message: (key, when = () => true, timeoutMs = 90_000) =>
       find(
         `a message ${key}`,
         (all) => all.findLast((m) => (keyOf(m) ?? '').startsWith(key) && when(m)),
         timeoutMs,
       ),
-    text: (pattern, timeoutMs = 30_000) =>
+    text: (pattern, timeoutMs = 90_000) =>
       find(`a message like ${pattern}`, (all) => all.findLast((m) => pattern.test(m.text)), timeoutMs),
     async phase(gate, run = 1) {
       await play.say('alice', '/m10 next');
