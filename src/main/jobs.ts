@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { CommandDeps } from '../checks/command/run.js';
+import { connect } from '../clients/postgres.js';
 import type { Config } from '../config.js';
 import type { JobsConfig } from '../config-jobs.js';
 import type { M10Port } from '../runbook/jobs/m10-port.js';
@@ -15,6 +16,7 @@ import { createReclaimGc } from '../scheduler/jobs/reclaim-gc.js';
 import { createRetentionCleanup } from '../scheduler/jobs/retention-cleanup.js';
 import { createLeader } from '../scheduler/leader.js';
 import type { JobObserver } from '../scheduler/observe.js';
+import { createOutboxWake } from '../scheduler/outbox/wake.js';
 import { createScheduler } from '../scheduler/scheduler.js';
 import { createJobRuns } from '../store/job-runs.js';
 import { createJobsJournal, type JobsJournal, recordNotice } from '../store/jobs.js';
@@ -35,6 +37,14 @@ export interface Jobs {
   /** Ends runs before their next batch, and waits for that as long as `graceMs`. */
   stop(graceMs: number): Promise<void>;
 }
+
+/** The session that hears of new outbox events; a trigger is made over it where the role may, and never waited for. */
+const wakeSession = {
+  applicationName: 'm10bot outbox wake',
+  statementTimeoutMs: 10_000,
+  lockTimeoutMs: 2_000,
+  connectTimeoutMs: 5_000,
+};
 
 const none: Jobs = {
   port: noJobs,
@@ -101,18 +111,30 @@ export function createJobs(deps: {
     log,
     now,
   });
+  const { listen, command } = config['outbox-processor'];
+  const outboxWake =
+    listen && command === undefined
+      ? createOutboxWake({
+          connect: (hooks) => connect({ ...wakeSession, ...hooks, url: target.databaseUrl }),
+          onWake: () => scheduler.nudge('outbox-processor'),
+          log,
+        })
+      : null;
   return {
     port: scheduler.port,
     jobsJournal,
     m10: createM10({ target, redact }),
-    start: scheduler.start,
+    start() {
+      scheduler.start();
+      outboxWake?.start();
+    },
     wake: scheduler.wake,
     async stop(graceMs) {
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<void>((resolve) => {
         timer = setTimeout(resolve, graceMs);
       });
-      await Promise.race([scheduler.stop(), late]);
+      await Promise.race([Promise.all([outboxWake?.stop(), scheduler.stop()]), late]);
       clearTimeout(timer);
     },
   };
