@@ -1,10 +1,10 @@
 import { createHmac } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
-import { EventEmitter } from 'node:events';
 import type { LookupFunction } from 'node:net';
-import { Agent, type Dispatcher, Pool, request } from 'undici';
+import { Agent, Pool } from 'undici';
 import { createRedactor } from '../../redact.js';
 import { done, failed, type OutboxEvent, type Try } from './event.js';
+import { exchange } from './exchange.js';
 import { createHostGuard, portOf } from './hosts.js';
 import type { HttpRequest } from './request.js';
 import type { Stop } from './stop.js';
@@ -43,6 +43,17 @@ export interface HttpSender {
 /** How much of a refusal is read and shown. */
 const SHOWN_BYTES = 2_048;
 const SHOWN_CHARACTERS = 300;
+
+const STOPPED = 'Ended on the way: the processor stopped.';
+
+function delivered(status: number): boolean {
+  return status < 300 || status === 409 || status === 422;
+}
+
+/** How much of an answer is worth keeping. */
+function kept(status: number): number {
+  return delivered(status) ? 0 : SHOWN_BYTES;
+}
 
 export function createHttpSender(options: HttpSenderOptions): HttpSender {
   const guard = createHostGuard(options.allow);
@@ -85,36 +96,14 @@ export function createHttpSender(options: HttpSenderOptions): HttpSender {
   async function send(event: OutboxEvent, what: HttpRequest, stop: Stop): Promise<Try> {
     const refused = guard.refuseUrl(what.url);
     if (refused !== null) return failed(sentence(refused));
-    // undici takes an emitter in place of a signal, which costs a fraction of one.
-    const limit = new EventEmitter();
-    let cause: 'time' | 'stop' | null = null;
-    const end = (why: 'time' | 'stop') => {
-      cause ??= why;
-      limit.emit('abort');
-    };
-    const timer = setTimeout(end, options.timeoutMs, 'time');
-    const release = stop.onStop(() => end('stop'));
+    const late = `${what.url.host} did not answer within ${options.timeoutMs / 1000} s.`;
+    const going = exchange(agent, { ...what, headers: headersOf(event, what), kept });
+    const timer = setTimeout(() => going.end(new Ended(late)), options.timeoutMs);
+    const release = stop.onStop(() => going.end(new Ended(STOPPED)));
     try {
-      const answer = await request(what.url, {
-        dispatcher: agent,
-        method: what.method,
-        headers: headersOf(event, what),
-        body: what.body,
-        signal: limit,
-      });
-      const { statusCode: status } = answer;
-      if (status < 300 || status === 409 || status === 422) {
-        // Read to its end, since the connection is used again.
-        await answer.body.dump({ limit: 64 * 1024 });
-        return done;
-      }
-      const location = answer.headers.location;
-      const text = await readSome(answer.body);
-      return failed(refusal(what, status, typeof location === 'string' ? location : null, text));
+      const { status, location, text } = await going.answer;
+      return delivered(status) ? done : failed(refusal(what, status, location, text));
     } catch (error) {
-      if (cause === 'time')
-        return failed(`${what.url.host} did not answer within ${options.timeoutMs / 1000} s.`);
-      if (cause === 'stop') return failed('Ended on the way: the processor stopped.');
       return failed(trouble(what, error));
     } finally {
       clearTimeout(timer);
@@ -150,12 +139,18 @@ export function createHttpSender(options: HttpSenderOptions): HttpSender {
   return { send, close: () => agent.destroy() };
 }
 
+/** We ended it ourselves; the message says why. */
+class Ended extends Error {
+  override readonly name = 'Ended';
+}
+
 class Refused extends Error {
   override readonly name = 'Refused';
 }
 
 function trouble(what: HttpRequest, error: unknown): string {
   const { host } = what.url;
+  if (error instanceof Ended) return error.message;
   if (error instanceof Refused) return sentence(error.message);
   if (error instanceof AggregateError) {
     return `${host} could not be reached: ${error.errors.map(messageOf).join('; ')}`;
@@ -171,18 +166,4 @@ function messageOf(error: unknown): string {
 
 function sentence(text: string): string {
   return `Not sent: ${text}.`;
-}
-
-/** The beginning of an answer; what comes after is not waited for. */
-async function readSome(body: Dispatcher.ResponseData['body']): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of body) {
-    const read = Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
-    chunks.push(read);
-    bytes += read.length;
-    // Leaving the loop closes the connection, which a receiver that goes on and on deserves.
-    if (bytes >= SHOWN_BYTES) break;
-  }
-  return Buffer.concat(chunks).subarray(0, SHOWN_BYTES).toString('utf8');
 }
