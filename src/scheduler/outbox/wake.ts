@@ -32,19 +32,23 @@ export interface OutboxWake {
 
 const FIRST_DELAY = 1_000;
 const LONGEST_DELAY = 60_000;
-/** Events of one transaction or of several at once are one wake, ms. */
-const GATHER_MS = 5;
+/** After a wake, all others within this time make one more, ms. */
+const GATHER_MS = 20;
 
 export function createOutboxWake(options: OutboxWakeOptions): OutboxWake {
   const stopping = new AbortController();
   let running: Promise<void> = Promise.resolve();
   let gathering: NodeJS.Timeout | null = null;
+  let again = false;
 
   function wake(): void {
-    if (stopping.signal.aborted || gathering !== null) return;
+    if (stopping.signal.aborted) return;
+    again = gathering !== null;
+    if (gathering !== null) return;
+    options.onWake();
     gathering = setTimeout(() => {
       gathering = null;
-      options.onWake();
+      if (again) wake();
     }, GATHER_MS);
   }
 

@@ -65,8 +65,18 @@ test('each type goes where it belongs, and the counts say so', async () => {
     payload: { n: 3 },
   });
   expect(post.notices).toEqual([
-    { channel: CHANNEL, text: 'Attention', eventId: ids[2], source: `outbox event ${ids[2]} (notify:ops)` },
-    { channel: 'COTHER', text: 'Over there', eventId: ids[3], source: `outbox event ${ids[3]} (notify:ops)` },
+    {
+      channel: CHANNEL,
+      text: 'Attention',
+      eventId: expect.stringMatching(new RegExp(`^${ids[2]}@`)),
+      source: `outbox event ${ids[2]} (notify:ops)`,
+    },
+    {
+      channel: 'COTHER',
+      text: 'Over there',
+      eventId: expect.stringMatching(new RegExp(`^${ids[3]}@`)),
+      source: `outbox event ${ids[3]} (notify:ops)`,
+    },
   ]);
   expect(local).toEqual([ids[5]]);
   expect(post.seen.map(({ kind }) => kind)).toEqual(Array(6).fill('processed'));
