@@ -69,6 +69,11 @@ export async function localRound(options: LocalOptions, after: string): Promise<
       const events = await next;
       cursor = newest(events, cursor);
       exhausted = events.length < claim.batch;
+      if (batch > 1 && stopped()) {
+        // It was claimed while the last one was handled.
+        held.push(...events);
+        break;
+      }
       const goOn = !exhausted && batch < BATCHES && !stopped();
       if (goOn) {
         next = claimDone(transaction, { ...claim, after: cursor });
@@ -100,7 +105,7 @@ async function putBack(
   broken: readonly { readonly event: OutboxEvent; readonly error: string; readonly seconds: number }[],
   held: readonly OutboxEvent[],
 ): Promise<Ended[]> {
-  if (broken.length === 0) return [];
+  if (broken.length + held.length === 0) return [];
   const until = performance.now() + options.leaseMs;
   await transaction.query(
     `update m10_recovery.outbox set processed_at = null, processed_by = null where id = any($1::bigint[])`,

@@ -53,7 +53,9 @@ async function kill(child: ChildProcess): Promise<void> {
   child.kill('SIGKILL');
   await gone;
   await until('its session is gone', async () => {
-    const rows = await post.sql("select 1 from pg_stat_activity where application_name = 'killed'");
+    const rows = await post.sql(
+      "select 1 from pg_stat_activity where datname = current_database() and application_name = 'killed'",
+    );
     return rows.length === 0;
   });
 }

@@ -31,7 +31,7 @@ test('a published event is told at once, also after the session was cut, and not
   await publish(1);
   expect(await eventually(async () => woken === 2, 30_000)).toBe(true);
   await streams.sql(
-    `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'listening test'`,
+    `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'listening test'`,
   );
   expect(await eventually(async () => woken === 3, 30_000)).toBe(true);
   await publish(2);

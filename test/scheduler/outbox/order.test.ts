@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import type { OutboxEvent } from '../../../src/scheduler/outbox/event.js';
-import { until } from '../../store/poll.js';
 import { usePost } from './post.js';
 
 const post = usePost();
@@ -194,30 +193,4 @@ test('100,000 pending events are drained in one run, whatever waits before them'
     'select count(*)::int as n from m10_recovery.outbox where processed_at is null',
   );
   expect(left?.n).toBe(1_000);
-});
-
-test('a claim looks at its batch and not at all that is pending', async () => {
-  await post.sql(
-    `insert into m10_recovery.outbox (aggregate_type, aggregate_id, event_type, payload)
-     select 'order', n::text, 'local:x', '{}' from generate_series(1, 20000) n`,
-  );
-  await post.sql("select pg_stat_reset_single_table_counters('m10_recovery.outbox'::regclass)");
-  const stop = new AbortController();
-  let handled = 0;
-  const database = await post.open();
-  await post.run({
-    config: { batch: 100 },
-    deps: { handlers: { 'local:': () => void (++handled === 1 && stop.abort()) } },
-    context: { database, signal: stop.signal },
-  });
-  expect(handled).toBe(100);
-  const read = async () => {
-    const [row] = await post.sql(
-      `select idx_tup_fetch::int as n from pg_stat_user_tables where relname = 'outbox'`,
-    );
-    return Number(row?.n ?? 0);
-  };
-  await database.close();
-  await until('the session’s statistics are there', async () => (await read()) > 0);
-  expect(await read()).toBeLessThan(5_000);
 });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { JobFailure } from '../../../src/scheduler/job.js';
+import { until } from '../../store/poll.js';
 import { usePost } from './post.js';
 
 const post = usePost();
@@ -55,7 +56,7 @@ test('no transaction is open while a delivery is under way', async () => {
     await new Promise((resolve) => setTimeout(resolve, 200));
     states.push(
       ...(await post.sql(
-        "select state, xact_start from pg_stat_activity where application_name = 'outbox-processor'",
+        "select state, xact_start from pg_stat_activity where datname = current_database() and application_name = 'outbox-processor'",
       )),
     );
     response.end();
@@ -73,7 +74,7 @@ test('when the database goes, the job fails with what it did; the next run goes 
     if (hook.got.length === 5) {
       ended = true;
       await post.sql(
-        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'outbox-processor'",
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'outbox-processor'",
       );
     }
     response.end();
@@ -111,7 +112,7 @@ test('events of this process are as they were when the database goes before thei
             handled.push(event.id);
             if (cut)
               await post.sql(
-                "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'outbox-processor'",
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'outbox-processor'",
               );
           },
         },
@@ -164,4 +165,30 @@ test('a dead letter that cannot be archived stays in the outbox, and the job fai
   const result = await post.run({ config: { attempts: 1 } });
   expect(result.counts.deadLettered).toBe(1);
   expect(await post.sql('select 1 from m10_recovery.dead_letter_archive')).toHaveLength(1);
+});
+
+test('a claim looks at its batch and not at all that is pending', async () => {
+  await post.sql(
+    `insert into m10_recovery.outbox (aggregate_type, aggregate_id, event_type, payload)
+     select 'order', n::text, 'local:x', '{}' from generate_series(1, 20000) n`,
+  );
+  await post.sql("select pg_stat_reset_single_table_counters('m10_recovery.outbox'::regclass)");
+  const stop = new AbortController();
+  let handled = 0;
+  const database = await post.open();
+  await post.run({
+    config: { batch: 100 },
+    deps: { handlers: { 'local:': () => void (++handled === 1 && stop.abort()) } },
+    context: { database, signal: stop.signal },
+  });
+  expect(handled).toBe(100);
+  const read = async () => {
+    const [row] = await post.sql(
+      `select idx_tup_fetch::int as n from pg_stat_user_tables where relname = 'outbox'`,
+    );
+    return Number(row?.n ?? 0);
+  };
+  await database.close();
+  await until('the session’s statistics are there', async () => (await read()) > 0);
+  expect(await read()).toBeLessThan(5_000);
 });

@@ -62,7 +62,7 @@ test('comes back after its session was ended, and wakes for what it may have mis
   const { seen } = waker();
   await until('it listens', () => seen.wakes === 1);
   await post.sql(
-    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'outbox-wake'",
+    "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'outbox-wake'",
   );
   await until('it listens again', () => seen.wakes === 2);
   await post.publish('http:a', {});
