@@ -37,8 +37,8 @@ const benches = {
     play: (world: World, n: number) =>
       benchHttp(world, n, {
         receivers: [
-          { delayMs: 0, events: 5_000 },
-          { delayMs: 20, events: 2_000 },
+          { delayMs: 0, events: 20_000 },
+          { delayMs: 20, events: 4_000 },
         ],
         concurrencies: [10, 32],
       }),
