@@ -92,11 +92,12 @@ function versionOf(row: TextRow): string {
 
 /**
  * Makes the server keep the plans that the claims are written for, whatever its statistics say at the moment: an
- * outbox that was empty when it was analyzed looks as if sorting it whole were cheap.
+ * outbox that was empty when it was analyzed looks as if sorting it whole were cheap. Times come in ISO style.
  */
 export async function preferIndexes(database: Queryable): Promise<void> {
   await database.query(
     `select set_config(name, value, false) from (values ('plan_cache_mode', 'force_generic_plan'),
-       ('enable_sort', 'off'), ('enable_seqscan', 'off'), ('enable_bitmapscan', 'off'), ('jit', 'off')) as setting (name, value)`,
+       ('enable_sort', 'off'), ('enable_seqscan', 'off'), ('enable_bitmapscan', 'off'), ('jit', 'off'),
+       ('DateStyle', 'ISO')) as setting (name, value)`,
   );
 }

@@ -10,7 +10,7 @@ export interface OutboxEvent {
   readonly payload: unknown;
   /** Tries that failed before this one. */
   readonly failedTries: number;
-  /** When it was published, in seconds since the epoch: with the id it names the event for ever. */
+  /** When it was published, as the server writes it in ISO style: with the id it names the event for ever. */
   readonly publishedAt: string;
 }
 
@@ -25,7 +25,7 @@ export function failed(error: string): Try {
 
 /** The columns that `eventOf` reads, in order. */
 export const EVENT_COLUMNS =
-  'o.id, o.aggregate_type, o.aggregate_id, o.event_type, o.payload, o.retry_count, extract(epoch from o.created_at)';
+  'o.id, o.aggregate_type, o.aggregate_id, o.event_type, o.payload, o.retry_count, o.created_at';
 
 /** Reads a row of `EVENT_COLUMNS`. None of these columns can be null, and a jsonb is always JSON. */
 export function eventOf(row: TextRow): OutboxEvent {

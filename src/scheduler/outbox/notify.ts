@@ -47,7 +47,8 @@ export async function sendNotice(
   const whole = (read.data.text ?? read.data.message ?? '').trim();
   const text = whole.length > LONGEST ? `${whole.slice(0, LONGEST - 1)}…` : whole;
   // Ids begin anew when the table is made anew, after a rollback: an id alone would hold back a later notice.
-  const eventId = `${event.id}@${event.publishedAt}`;
+  // Told as a moment, since the time zone of a session is a setting.
+  const eventId = `${event.id}@${Date.parse(event.publishedAt)}`;
   await notice({ channel, text, eventId, source: nameOf(event) });
   return done;
 }

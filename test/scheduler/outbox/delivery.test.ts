@@ -68,7 +68,7 @@ test('each type goes where it belongs, and the counts say so', async () => {
     {
       channel: CHANNEL,
       text: 'Attention',
-      eventId: expect.stringMatching(new RegExp(`^${ids[2]}@`)),
+      eventId: expect.stringMatching(new RegExp(`^${ids[2]}@\\d{13}$`)),
       source: `outbox event ${ids[2]} (notify:ops)`,
     },
     {
