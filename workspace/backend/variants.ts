@@ -21,6 +21,8 @@ export const variants = {
   'two-heads': 'two children of 022, so that `upgrade head` is refused and 022 is a branch point',
   'autocommit-block': '022 leaves its transaction to create an index concurrently, then works',
   'autocommit-block-fails': '022 fails after leaving its transaction: tables of 022 at revision 021',
+  'unseen-by-offline-sql':
+    '022 also changes and deletes rows where it runs for real, which no printed SQL shows',
   'dangerous-sql': '022 also adds NOT NULL columns, changes a type and indexes a live table',
 } as const;
 

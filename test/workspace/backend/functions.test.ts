@@ -91,7 +91,7 @@ describe('dead letters', () => {
     expect(
       await db.rows(`select original_msg_id, candidate_id, payload, reason, reclaim_count, archived_by
                      from m10_recovery.dead_letter_archive`),
-    ).toEqual([['original', '7', { n: 1 }, 'too many tries', 3, 'job']]);
+    ).toEqual([['original', 7, { n: 1 }, 'too many tries', 3, 'job']]);
   });
 });
 
@@ -100,10 +100,10 @@ describe('outbox', () => {
   const claim = `select event_id, aggregate_type, aggregate_id, event_type, payload, retry_count
     from m10_recovery.claim_outbox_events('p')`;
 
-  test('publishing again while an event is pending replaces its payload', async () => {
+  test('publishing again while an event is pending replaces its payload, and counts like a try', async () => {
     const id = await publish(1);
     expect(await publish(2)).toBe(id);
-    expect(await db.rows(claim)).toEqual([[id, 'order', 'o-1', 'http:created', { n: 2 }, 0]]);
+    expect(await db.rows(claim)).toEqual([[id, 'order', 'o-1', 'http:created', { n: 2 }, 1]]);
   });
 
   test('a delivered event is claimed no more, and the next one is a new row', async () => {

@@ -142,7 +142,7 @@ describe('reconcile_dl', () => {
     expect(
       await db.rows(`select original_msg_id, candidate_id, reason, reclaim_count, payload->>'reason'
         from m10_recovery.dead_letter_archive order by id limit 1`),
-    ).toEqual([[first, '7', 'too many tries', 4, 'too many tries']]);
+    ).toEqual([[first, 7, 'too many tries', 4, 'too many tries']]);
     expect(await db.rows('select from m10_recovery.distributed_locks')).toEqual([]);
     expect((await ops('reconcile_dl --json')).json).toMatchObject({
       scanned: 2,
@@ -224,13 +224,15 @@ describe('refresh_matview', () => {
   });
 
   test('refreshes under its lock, so that new candidates show', async () => {
-    await db.rows(`insert into m10_recovery.recovery_candidates (failure_match_id, suggestion, confidence, occurrence_count)
+    await db.rows(`insert into public.recovery_candidates (failure_match_id, suggestion, confidence, occurrence_count)
       values (gen_random_uuid(), 'newest', 1, 100000)`);
     const { exitCode, json } = await ops('refresh_matview --json');
     expect(exitCode).toBe(0);
-    expect(json).toEqual([
-      { view: 'mv_top_pending', success: true, duration_ms: expect.any(Number), error: null },
-    ]);
+    expect(json).toMatchObject({
+      results: { mv_top_pending: { success: true, duration_ms: expect.any(Number), error: null } },
+      all_success: true,
+      freshness: { mv_top_pending: { last_success: true } },
+    });
     const top = `select suggestion from m10_recovery.mv_top_pending order by occurrence_count desc limit 1`;
     expect(await db.rows(top)).toEqual([['newest']]);
     expect(await db.rows('select from m10_recovery.distributed_locks')).toEqual([]);
@@ -239,14 +241,20 @@ describe('refresh_matview', () => {
   test('is skipped while the lock is held', async () => {
     await db.rows(`select m10_recovery.acquire_lock('m10:matview:mv_top_pending', 'someone else')`);
     const { exitCode, json } = await ops('refresh_matview --json');
-    expect({ exitCode, json }).toMatchObject({ exitCode: 0, json: [skipped] });
+    expect({ exitCode, json }).toMatchObject({
+      exitCode: 0,
+      json: { all_success: true, results: { mv_top_pending: { success: true, skipped: true } } },
+    });
   });
 
   test('exits 1 when the refresh fails', async () => {
     await db.rows('drop index m10_recovery.uq_mv_top_pending');
     try {
       const { exitCode, json } = await ops('refresh_matview --json');
-      expect({ exitCode, json }).toMatchObject({ exitCode: 1, json: [{ success: false }] });
+      expect({ exitCode, json }).toMatchObject({
+        exitCode: 1,
+        json: { all_success: false, results: { mv_top_pending: { success: false } } },
+      });
     } finally {
       await db.rows('create unique index uq_mv_top_pending on m10_recovery.mv_top_pending (candidate_id)');
     }

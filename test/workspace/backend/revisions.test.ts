@@ -38,7 +38,7 @@ test('up and down through all revisions, told on stderr alone', async () => {
   );
   expect(await objects(db)).toEqual(objectsBefore);
   expect(
-    await db.rows(`select (select count(*)::int from m10_recovery.recovery_candidates),
+    await db.rows(`select (select count(*)::int from public.recovery_candidates),
       (select count(*)::int from m10_recovery.work_queue), (select count(*)::int from m10_recovery.mv_top_pending)`),
   ).toEqual([[1500, 375, 200]]);
 

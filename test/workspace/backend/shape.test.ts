@@ -21,10 +21,10 @@ const columns: Record<string, string> = {
   distributed_locks:
     'lock_name:text! holder_id:text! acquired_at:timestamptz! expires_at:timestamptz! metadata:jsonb!',
   replay_log:
-    'id:int8! original_msg_id:text! dl_msg_id:text candidate_id:int8 idempotency_key:uuid new_msg_id:text ' +
+    'id:int8! original_msg_id:text! dl_msg_id:text candidate_id:int4 idempotency_key:uuid new_msg_id:text ' +
     'replayed_at:timestamptz! replayed_by:text status:text! error_message:text',
   dead_letter_archive:
-    'id:int8! dl_msg_id:text! original_msg_id:text candidate_id:int8 failure_match_id:uuid payload:jsonb! ' +
+    'id:int8! dl_msg_id:text original_msg_id:text candidate_id:int4 failure_match_id:uuid payload:jsonb! ' +
     'reason:text reclaim_count:int4! dead_lettered_at:timestamptz archived_at:timestamptz! archived_by:text',
   outbox:
     'id:int8! aggregate_type:text! aggregate_id:text! event_type:text! payload:jsonb! created_at:timestamptz! ' +

@@ -100,7 +100,6 @@ export const objectsBefore = [
   'matview_freshness',
   'matview_refresh_log',
   'mv_top_pending',
-  'recovery_candidates',
   'refresh_mv_tracked()',
   'work_queue',
 ];

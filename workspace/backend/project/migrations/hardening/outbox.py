@@ -37,7 +37,8 @@ DECLARE
 BEGIN
     INSERT INTO m10_recovery.outbox (aggregate_type, aggregate_id, event_type, payload)
     VALUES (p_aggregate_type, p_aggregate_id, p_event_type, p_payload)
-    ON CONFLICT {PENDING_KEY} DO UPDATE SET payload = excluded.payload
+    ON CONFLICT {PENDING_KEY} DO UPDATE
+        SET payload = excluded.payload, retry_count = m10_recovery.outbox.retry_count + 1
     RETURNING id INTO v_id;
     RETURN v_id;
 END

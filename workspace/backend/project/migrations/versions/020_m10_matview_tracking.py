@@ -10,7 +10,7 @@ depends_on = None
 TOP_PENDING = """
 CREATE MATERIALIZED VIEW m10_recovery.mv_top_pending AS
 SELECT id AS candidate_id, failure_match_id, suggestion, confidence, occurrence_count, created_at
-FROM m10_recovery.recovery_candidates
+FROM public.recovery_candidates
 WHERE decision = 'pending'
 ORDER BY confidence * occurrence_count DESC, id
 LIMIT 200

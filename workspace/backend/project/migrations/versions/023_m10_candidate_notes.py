@@ -13,7 +13,7 @@ def upgrade():
         """
         CREATE TABLE m10_recovery.candidate_notes (
             id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-            candidate_id bigint NOT NULL REFERENCES m10_recovery.recovery_candidates (id),
+            candidate_id integer NOT NULL REFERENCES public.recovery_candidates (id),
             author text NOT NULL,
             body text NOT NULL,
             created_at timestamptz NOT NULL DEFAULT now()

@@ -1,5 +1,7 @@
 """Refreshes the materialized views, or tells how fresh they are.
 
+A view whose lock somebody else has is skipped, which counts as a success and ends with 0.
+
 --status prints {} both before the first refresh and without a database.
 """
 
@@ -42,11 +44,11 @@ def refresh(connection, view):
     holder = holder_id("refresh_matview")
     with leadership(connection, redis_client(), matview_lock(view), holder, MATVIEW_TTL_SECONDS) as leader:
         if not leader:
-            return {"view": view, "status": "skipped", "reason": "failed_to_acquire_lock"}
+            return {"success": True, "skipped": True, "reason": "failed_to_acquire_lock"}
         with connection.cursor() as cursor:
             cursor.execute("SELECT success, duration_ms, error FROM m10_recovery.refresh_mv_tracked(%s)", (view,))
             success, duration, error = cursor.fetchone()
-        return {"view": view, "success": success, "duration_ms": duration, "error": error}
+        return {"success": success, "duration_ms": duration, "error": error}
 
 
 def main():
@@ -60,9 +62,11 @@ def main():
         report = status(connection)
         print(json.dumps(report) if args.json else "\n".join(f"{k}: {v}" for k, v in report.items()))
         return 0
-    results = [refresh(connection, view) for view in ([args.view] if args.view else VIEWS)]
-    print(json.dumps(results) if args.json else "\n".join(str(result) for result in results))
-    return 1 if any(result.get("success") is False for result in results) else 0
+    results = {view: refresh(connection, view) for view in ([args.view] if args.view else VIEWS)}
+    good = all(result["success"] for result in results.values())
+    report = {"results": results, "all_success": good, "freshness": status(connection)}
+    print(json.dumps(report) if args.json else "\n".join(f"{k}: {v}" for k, v in results.items()))
+    return 0 if good else 1
 
 
 if __name__ == "__main__":
