@@ -43,8 +43,11 @@ export async function stillRunning(pids: readonly number[]): Promise<number[]> {
   return (await running()).map(({ pid }) => pid).filter((pid) => pids.includes(pid));
 }
 
-/** Polls until `condition` holds; false when it did not within `deadlineMs`. */
-export async function eventually(condition: () => Promise<boolean>, deadlineMs = 20_000): Promise<boolean> {
+/**
+ * Polls until `condition` holds; false when it did not within `deadlineMs`. The deadline ends a test that would
+ * wait for ever; it is far beyond what is waited for, since a busy machine may take many times as long.
+ */
+export async function eventually(condition: () => Promise<boolean>, deadlineMs = 90_000): Promise<boolean> {
   const deadline = Date.now() + deadlineMs;
   while (!(await condition())) {
     if (Date.now() > deadline) return false;

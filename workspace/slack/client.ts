@@ -97,6 +97,8 @@ export function createPeople(baseUrl: string): People {
     setGroup: (input) => call('setGroup', input),
     setPlan: (input) => call('setPlan', input),
     setChannel: (input) => call('setChannel', input),
+    deleteMessage: (input) => call('deleteMessage', input),
+    deleteFile: (input) => call('deleteFile', input),
     join: (input) => call('join', input),
     leave: (input) => call('leave', input),
     setMode: (input) => call('setMode', input),

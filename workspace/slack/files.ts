@@ -23,6 +23,7 @@ function extension(name: string): string {
 
 /** A file as the Web API describes it. */
 export function fileToWire(file: StoredFile): JsonObject {
+  if (file.state === 'deleted') return { id: file.id, mode: 'tombstone' };
   const kind = extension(file.name);
   const link = `https://${TEAM.domain}.slack.com/files/${APP.userId}/${file.id}/${encodeURIComponent(file.name)}`;
   const shares: Record<string, JsonObject[]> = {};

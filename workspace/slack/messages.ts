@@ -105,6 +105,7 @@ export function messageToWire(world: World, message: Message, withMetadata = fal
     ...(message.attachments.length > 0 ? { attachments: message.attachments } : {}),
     ...(message.edited === undefined ? {} : { edited: message.edited }),
     ...(message.threadTs === undefined ? {} : { thread_ts: message.threadTs }),
+    ...(message.tombstone === true ? { subtype: 'tombstone' } : {}),
     ...(message.broadcast === true ? { subtype: 'thread_broadcast' } : {}),
     ...(replies.length > 0
       ? {
@@ -134,4 +135,22 @@ export function messageToWire(world: World, message: Message, withMetadata = fal
 /** Reactions as the Web API lists them. */
 export function reactionsToWire(message: Message): JsonObject[] {
   return message.reactions.map((r) => ({ name: r.name, users: [...r.users], count: r.users.length }));
+}
+
+/** Deletes a message, as a person or a rule of retention does; replies keep a tombstone in its place. */
+export function removeMessage(world: World, message: Message): void {
+  const { channel, ts } = message;
+  const all = world.messages.get(channel);
+  const answered = [...(all?.values() ?? [])].some((other) => other.threadTs === ts && other.ts !== ts);
+  if (answered) {
+    message.tombstone = true;
+    message.user = 'USLACKBOT';
+    message.text = 'This message was deleted.';
+    message.blocks = [];
+    message.attachments = [];
+    message.reactions = [];
+    message.files = [];
+    delete message.metadata;
+  } else all?.delete(ts);
+  world.changes.add({ kind: 'message_deleted', channel, ts });
 }

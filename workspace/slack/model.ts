@@ -53,6 +53,8 @@ export interface Message {
   edited?: { user: string; ts: string };
   reactions: Reaction[];
   files: string[];
+  /** It was deleted and had replies: what Slack leaves in its place. */
+  tombstone?: true;
 }
 
 /** A message that one person sees. */
@@ -77,7 +79,8 @@ export interface StoredFile {
   content: Buffer;
   snippetType?: string;
   altText?: string;
-  state: 'announced' | 'uploaded' | 'complete';
+  /** `deleted`: its messages keep a tombstone of it. */
+  state: 'announced' | 'uploaded' | 'complete' | 'deleted';
   createdAt: number;
   shares: { channel: string; ts: string; threadTs?: string }[];
 }

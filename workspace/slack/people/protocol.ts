@@ -191,6 +191,10 @@ export const protocol = {
     }),
     out: done,
   },
+  /** Anybody's message, as an administrator or a rule of retention does it. */
+  deleteMessage: { in: z.object({ channel: z.string(), ts: z.string() }), out: done },
+  /** Anybody's file; the messages that share it stay, with a tombstone of it. */
+  deleteFile: { in: z.object({ id: z.string() }), out: done },
   join: { in: z.object({ ...about, channel: z.string() }), out: done },
   leave: { in: z.object({ ...about, channel: z.string() }), out: done },
   /** Where the app takes deliveries. For http, Slack's challenge is sent first and must come back. */

@@ -30,7 +30,7 @@ export function messageSeen(world: World, message: Message): SeenMessage {
     edited: message.edited ?? null,
     files: message.files.flatMap((id) => {
       const file = world.files.get(id);
-      return file === undefined ? [] : [fileSeen(file)];
+      return file === undefined || file.state === 'deleted' ? [] : [fileSeen(file)];
     }),
   };
 }
