@@ -1,4 +1,5 @@
 import type { MaintenanceWindow } from '../config.js';
+import { createZone } from '../zone.js';
 
 /** A stretch of real time in which a window is open, ms since the epoch. */
 export interface Opening {
@@ -12,20 +13,29 @@ const dayMs = 86_400_000;
 
 /**
  * The openings of a window around a moment: from the day before (a window may last past midnight) to eight days
- * ahead, in order.
+ * ahead, in order. On a day whose clocks jump over a border of the window, that border is the end of the jump; a
+ * border that the clocks show twice is meant the first time. A window of which the jump leaves nothing is not open
+ * on that day.
  */
 export function openings(window: MaintenanceWindow, now: number): Opening[] {
   const wanted = new Set(window.days.map((day) => day.slice(0, 3).toLowerCase()));
+  const zone = createZone(window.timezone);
+  const today = Math.floor(zone.local(now) / dayMs) * dayMs;
   const found: Opening[] = [];
-  const today = localDate(now, window.timezone);
   for (let offset = -1; offset <= 8; offset += 1) {
-    const noon = new Date(Date.UTC(today.year, today.month - 1, today.day + offset));
-    if (!wanted.has(days[noon.getUTCDay()] ?? '')) continue;
-    const from = instant(noon, window.from, 0, window.timezone);
-    const to = instant(noon, window.to, window.to <= window.from ? 1 : 0, window.timezone);
-    found.push({ window, from, to });
+    const midnight = today + offset * dayMs;
+    if (!wanted.has(days[new Date(midnight).getUTCDay()] ?? '')) continue;
+    const from = zone.instant(midnight + timeOf(window.from));
+    const to = zone.instant(midnight + timeOf(window.to) + (window.to <= window.from ? dayMs : 0));
+    if (from < to) found.push({ window, from, to });
   }
   return found;
+}
+
+/** `22:00` in ms since midnight. */
+function timeOf(text: string): number {
+  const [hour = 0, minute = 0] = text.split(':').map(Number);
+  return (hour * 60 + minute) * 60_000;
 }
 
 /** The opening that holds `now`, or the next one to come; null without windows. */
@@ -41,45 +51,8 @@ export function openingAt(
 
 /** `Tue 2025-12-09 22:00 (Europe/Berlin)` */
 export function localTime(moment: number, timezone: string): string {
-  const { year, month, day, hour, minute } = localDate(moment, timezone);
-  const weekday = new Date(Date.UTC(year, month - 1, day)).getUTCDay();
-  const name = days[weekday] ?? '';
-  const two = (n: number) => String(n).padStart(2, '0');
-  return `${name.charAt(0).toUpperCase()}${name.slice(1)} ${year}-${two(month)}-${two(day)} ${two(hour)}:${two(minute)} (${timezone})`;
-}
-
-function localDate(moment: number, timezone: string) {
-  const parts = new Intl.DateTimeFormat('en-US', {
-    timeZone: timezone,
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: 'numeric',
-    day: 'numeric',
-    hour: 'numeric',
-    minute: 'numeric',
-    second: 'numeric',
-  }).formatToParts(moment);
-  const of = (type: Intl.DateTimeFormatPartTypes) => Number(parts.find((p) => p.type === type)?.value ?? 0);
-  return {
-    year: of('year'),
-    month: of('month'),
-    day: of('day'),
-    hour: of('hour'),
-    minute: of('minute'),
-    second: of('second'),
-  };
-}
-
-/** The moment at which a clock in the zone shows this time; in a gap of the summer time, the moment after it. */
-function instant(date: Date, time: string, plusDays: number, timezone: string): number {
-  const [hour = 0, minute = 0] = time.split(':').map(Number);
-  const wall = date.getTime() + plusDays * dayMs + (hour * 60 + minute) * 60_000;
-  const offsetAt = (moment: number) => {
-    const l = localDate(moment, timezone);
-    return (
-      Date.UTC(l.year, l.month - 1, l.day, l.hour, l.minute, l.second) - Math.floor(moment / 1_000) * 1_000
-    );
-  };
-  const guess = wall - offsetAt(wall);
-  return wall - offsetAt(guess);
+  const local = new Date(createZone(timezone).local(moment));
+  const name = days[local.getUTCDay()] ?? '';
+  const [date, time] = local.toISOString().split('T');
+  return `${name.charAt(0).toUpperCase()}${name.slice(1)} ${date} ${time?.slice(0, 5)} (${timezone})`;
 }

@@ -1,5 +1,5 @@
 import cron from 'node-cron';
-import { createZone, type Zone } from './zone.js';
+import { createZone, type Zone } from '../zone.js';
 
 /**
  * The moments of a schedule. All are ms since the epoch and whole seconds.
