@@ -4,6 +4,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compile } from './build.mjs';
+import { prepareDrivers } from './drivers.mjs';
 import { BootstrapError } from './error.mjs';
 import { installWithApt, instructions } from './install.mjs';
 import { installModules, linkLibraries } from './modules.mjs';
@@ -61,7 +62,7 @@ function withPromtool(programs, path, own = OWN_PROMTOOL) {
  * Everything, in order; says one line when there was nothing to do.
  *
  * @param {{ build?: boolean, tests?: boolean, say?: (line: string) => void }} [options]
- * @returns {{ toolPath: string }} the PATH to use for programs
+ * @returns {{ toolPath: string, drivers?: string }} the PATH to use for programs; for tests a folder for PYTHONPATH
  */
 export function bootstrap({ build = true, tests = false, say = (line) => console.log(line) } = {}) {
   checkNode();
@@ -77,6 +78,7 @@ export function bootstrap({ build = true, tests = false, say = (line) => console
   linkLibraries(ROOT);
   // Only now: npm ci deletes what was fetched before.
   const all = tests ? preparePromtool(programs, path, loud) : withPromtool(programs, path);
+  const drivers = tests ? prepareDrivers(programs, path, loud) : undefined;
   const toolPath = makeToolPath(all, TOOL_FOLDER, path);
   if (build) {
     if (!existsSync(join(ROOT, 'dist'))) loud('Compiling …');
@@ -84,7 +86,7 @@ export function bootstrap({ build = true, tests = false, say = (line) => console
     if (!ok) throw new BootstrapError(`The code does not compile:\n${output}`, 1);
   }
   say(quiet ? 'Everything needed is installed.' : 'Everything needed is installed now.');
-  return { toolPath };
+  return { toolPath, drivers };
 }
 
 /** Runs a launcher's main function; what a person can mend is shown without a stack. */

@@ -10,11 +10,11 @@ import { compile } from './build.mjs';
 const modules = join(ROOT, 'node_modules');
 
 /** Runs a program of a package with its output on ours. */
-function run(script, args, toolPath) {
+function run(script, args, toolPath, more = {}) {
   const done = spawnSync(process.execPath, [join(modules, script), ...args], {
     cwd: ROOT,
     stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...process.env, PATH: toolPath, M10_TOOL_PATH: toolPath, M10_COMPILED: '1' },
+    env: { ...process.env, PATH: toolPath, M10_TOOL_PATH: toolPath, M10_COMPILED: '1', ...more },
   });
   return done.status === 0;
 }
@@ -39,12 +39,14 @@ function counts(report) {
   };
 }
 
-function tests(toolPath, args) {
+function tests(toolPath, drivers, args) {
   const folder = mkdtempSync(join(tmpdir(), 'm10-report-'));
   try {
     const file = join(folder, 'report.json');
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
-    const ok = run('vitest/vitest.mjs', ['run', ...reporters, ...args], toolPath);
+    const ok = run('vitest/vitest.mjs', ['run', ...reporters, ...args], toolPath, {
+      M10_TEST_PYTHONPATH: process.env.M10_TEST_PYTHONPATH ?? drivers ?? '',
+    });
     let result;
     try {
       result = counts(JSON.parse(readFileSync(file, 'utf8')));
@@ -77,7 +79,7 @@ function summary({ passed, failed, skipped }) {
 }
 
 function main() {
-  const { toolPath } = bootstrap({ build: false, tests: true });
+  const { toolPath, drivers } = bootstrap({ build: false, tests: true });
   const folders = ['src', 'workspace', 'test', 'bench'].filter((name) => existsSync(join(ROOT, name)));
   const rules = ['--config', '.dependency-cruiser.cjs', ...folders];
   const stages = [
@@ -90,7 +92,7 @@ function main() {
     console.log(`\n${name} failed, which counts as one failure; the tests were not run.`);
     return summary({ passed: 0, failed: 1, skipped: 0 });
   }
-  return summary(stage('Tests', () => tests(toolPath, process.argv.slice(2))));
+  return summary(stage('Tests', () => tests(toolPath, drivers, process.argv.slice(2))));
 }
 
 await launch(main);
