@@ -16,7 +16,7 @@ let { redact } = createRedactor([]);
 
 function configuration(): Config {
   const config = loadConfig(process.env);
-  redact = createRedactor(config.secrets).redact;
+  redact = createRedactor(config.secrets, config.shown).redact;
   return config;
 }
 
@@ -44,14 +44,19 @@ async function main(args: readonly string[]): Promise<number> {
   if (read.heads.length > 0 && asked.name !== 'audit verify') {
     return misunderstood('--head belongs to "audit verify".');
   }
-  return run(asked, read.heads, output);
+  const shape = read.target ?? read.schema;
+  if (shape !== undefined && asked.name !== 'runbook shape') {
+    return misunderstood('--target and --schema belong to "runbook shape".');
+  }
+  return run(asked, read, output);
 }
 
 async function run(
   { name, operand }: Asked & { kind: 'command' },
-  heads: readonly string[],
+  options: Options,
   output: Output,
 ): Promise<number> {
+  const { heads } = options;
   // Each command loads only what it needs, so that the start is not held up by the others.
   switch (name) {
     case 'help':
@@ -89,6 +94,10 @@ async function run(
       output.line(runbookSchemaText(offlineKinds()).trimEnd());
       return 0;
     }
+    case 'runbook shape': {
+      const { printShape } = await import('./cli/runbook-shape.js');
+      return printShape(configuration(), options, output);
+    }
     case 'audit verify': {
       const { auditVerify, readHead } = await import('./cli/audit.js');
       const noted = heads.flatMap((text) => readHead(text) ?? []);
@@ -108,14 +117,19 @@ async function run(
   }
 }
 
+interface Options {
+  readonly heads: readonly string[];
+  readonly target: string | undefined;
+  readonly schema: string | undefined;
+}
+
 type Arguments =
-  | {
+  | (Options & {
       readonly kind: 'read';
       readonly words: readonly string[];
-      readonly heads: readonly string[];
       readonly help: boolean;
       readonly version: boolean;
-    }
+    })
   | { readonly kind: 'wrong'; readonly message: string };
 
 function readArguments(args: readonly string[]): Arguments {
@@ -127,12 +141,16 @@ function readArguments(args: readonly string[]): Arguments {
         help: { type: 'boolean', short: 'h', default: false },
         version: { type: 'boolean', short: 'v', default: false },
         head: { type: 'string', multiple: true, default: [] },
+        target: { type: 'string' },
+        schema: { type: 'string' },
       },
     });
     return {
       kind: 'read',
       words: positionals,
       heads: values.head,
+      target: values.target,
+      schema: values.schema,
       help: values.help,
       version: values.version,
     };

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { JobsFile } from './config-jobs.js';
+import { parseDatabaseUrl } from './clients/postgres/url.js';
+import { redisUrlProblem } from './clients/redis-url.js';
+import { JobsFile, TimeZone } from './config-jobs.js';
 import { Duration, GatePolicy } from './runbook/definition.js';
 import { issuesToProblems, problemAt, readYaml, type YamlSource } from './yaml-source.js';
 
@@ -19,6 +21,25 @@ const UrlOf = (protocols: readonly string[], example: string) =>
       // The value may hold a password, so it is not repeated.
       error: `expected a URL such as ${example}, found something else (not shown: it may hold a password)`,
     });
+/** The value may hold a password, so it is not repeated: what is wrong with it is said. */
+const PostgresUrl = z
+  .string('expected a URL such as postgresql://user:password@host:5432/name')
+  .superRefine((text, ctx) => {
+    const read = parseDatabaseUrl(text);
+    if (read.kind === 'address') return;
+    ctx.addIssue({
+      code: 'custom',
+      message: `expected a URL such as postgresql://user:password@host:5432/name, found one that cannot be used (not shown: it may hold a password): ${read.problem}`,
+    });
+  });
+const RedisUrl = z.string('expected a URL such as redis://:password@host:6379/0').superRefine((text, ctx) => {
+  const problem = redisUrlProblem(text);
+  if (problem === null) return;
+  ctx.addIssue({
+    code: 'custom',
+    message: `expected a URL such as redis://:password@host:6379/0, found one that cannot be used (not shown: it may hold a password): ${problem}`,
+  });
+});
 const Clock = z
   .string()
   .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'expected a time of day such as "02:30", in quotes');
@@ -31,7 +52,6 @@ const Bytes = z.string().transform((text, ctx) => {
   }
   return Number(match[1]) * unit;
 });
-const TimeZone = z.string().refine(isTimeZone, 'expected a time zone such as Europe/Berlin or UTC');
 
 const ListFile = z.strictObject({
   users: z.array(UserId).default([]),
@@ -39,9 +59,16 @@ const ListFile = z.strictObject({
 });
 
 const TargetFile = z.strictObject({
-  'database-url': UrlOf(['postgres:', 'postgresql:'], 'postgresql://user:password@host:5432/name'),
-  'redis-url': UrlOf(['redis:', 'rediss:'], 'redis://:password@host:6379/0').optional(),
+  'database-url': PostgresUrl,
+  'redis-url': RedisUrl.optional(),
+  // Certificates of those who may sign for a Redis with TLS, beside those that the machine trusts; PEM.
+  'redis-ca': Text.optional(),
   directory: Text,
+  // Where Alembic keeps its revision: `table`, or `schema.table`.
+  'version-table': z
+    .string('expected a table such as ops.alembic_version')
+    .regex(/^(?:[^.\s]+\.)?[^.\s]+$/, 'expected a table such as alembic_version or ops.alembic_version')
+    .optional(),
   env: z.record(z.string(), z.string('expected a text; put numbers in quotes')).default({}),
   'metrics-url': UrlOf(['http:', 'https:'], 'http://localhost:8000/metrics').optional(),
   // Without a limit of its own a target leaves it to the phase, which always has one.
@@ -185,13 +212,4 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
     here = Reflect.get(here, key);
   }
   return here;
-}
-
-function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
 }

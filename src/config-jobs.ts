@@ -3,17 +3,11 @@ import { z } from 'zod';
 import { CommandArgs } from './checks/command/arguments.js';
 import { Duration, parseDuration } from './runbook/definition.js';
 import type { JobName } from './runbook/jobs/names.js';
+import { isZone } from './zone.js';
 
 /** The section `jobs` of `m10.yml`: which jobs run, when, and how. */
 
-const TimeZone = z.string().refine((name) => {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
-}, 'expected a time zone such as Europe/Berlin or UTC');
+export const TimeZone = z.string().refine(isZone, 'expected a time zone such as Europe/Berlin or UTC');
 
 const Schedule = z
   .string('expected a cron expression, in quotes')

@@ -1,6 +1,8 @@
 import { dirname, resolve } from 'node:path';
+import { parseDatabaseUrl } from './clients/postgres/url.js';
 import { readConfigFile } from './config-file.js';
 import { type JobsConfig, type JobsFile, jobsConfig } from './config-jobs.js';
+import type { Shown } from './redact.js';
 import type { GatePolicy } from './runbook/definition.js';
 
 /** One environment that a runbook changes. */
@@ -8,6 +10,10 @@ export interface TargetConfig {
   readonly name: string;
   readonly databaseUrl: string;
   readonly redisUrl: string | null;
+  /** File of certificates that may sign for its Redis, beside those that the machine trusts. */
+  readonly redisCa?: string;
+  /** Where Alembic keeps its revision; absent: as Alembic itself has it. */
+  readonly versionTable?: { readonly schema: string | null; readonly table: string };
   /** The backend's project folder, where Alembic and the ops scripts run. */
   readonly directory: string;
   /** The whole environment of every command on this target; nothing else is inherited. */
@@ -64,6 +70,8 @@ export interface Config {
   readonly logLevel: string;
   /** Every value that must never leave the process. */
   readonly secrets: readonly string[];
+  /** What may be shown although a secret contains it. */
+  readonly shown: Shown;
   /** Folder of the configuration file; relative paths start here. */
   readonly baseDirectory: string;
 }
@@ -96,9 +104,10 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     );
   }
   const databaseUrl = env.STATE_DATABASE_URL ?? null;
-  if (databaseUrl !== null && !isPostgresUrl(databaseUrl)) {
+  const stateUrl = databaseUrl === null ? null : parseDatabaseUrl(databaseUrl);
+  if (stateUrl?.kind === 'bad_url') {
     problems.push(
-      'environment STATE_DATABASE_URL: expected a URL such as postgresql://user:password@host/name (the value is not shown)',
+      `environment STATE_DATABASE_URL: expected a URL such as postgresql://user:password@host/name, found one that cannot be used (not shown: it may hold a password): ${stateUrl.problem}`,
     );
   }
   const metrics = { host: env.METRICS_HOST ?? '127.0.0.1', port: Number(env.METRICS_PORT ?? '9464') };
@@ -117,9 +126,11 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
         name,
         databaseUrl: target['database-url'],
         redisUrl: target['redis-url'] ?? null,
+        ...(target['redis-ca'] === undefined ? {} : { redisCa: from(target['redis-ca']) }),
         directory: from(target.directory),
         env: target.env,
         metricsUrl: target['metrics-url'] ?? null,
+        ...versionTable(target['version-table']),
         gate: target.gate,
       },
     ]),
@@ -136,6 +147,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     jobs: read.jobs === undefined ? null : jobsConfig(read.jobs),
     metrics,
     logLevel,
+    shown: shownOf(databaseUrl, Object.values(targets)),
     secrets: [...secretsOf(env, databaseUrl, Object.values(targets)), ...jobSecrets(read.jobs)],
     baseDirectory,
   });
@@ -187,11 +199,34 @@ function jobSecrets(jobs: JobsFile | undefined): string[] {
   return [...(secret === undefined ? [] : [secret]), ...urls.flatMap(passwordsIn)];
 }
 
+/** Names that stand in the open, so that a password that is made of them does not blank them out everywhere. */
+function shownOf(stateUrl: string | null, targets: readonly TargetConfig[]): Shown {
+  const urls = [stateUrl, ...targets.flatMap((t) => [t.databaseUrl, t.redisUrl, t.metricsUrl])];
+  const databases = urls.flatMap((url) => {
+    const read = url === null ? null : parseDatabaseUrl(url);
+    return read?.kind === 'address' ? [read.address] : [];
+  });
+  const others = urls.flatMap((url) => (url !== null && URL.canParse(url) ? [new URL(url)] : []));
+  return {
+    words: [
+      ...targets.flatMap(({ name, directory }) => [name, ...directory.split(/[\\/]/)]),
+      ...databases.flatMap(({ user, database }) => [user, database]),
+      ...others.map(({ username }) => username),
+    ].filter((word) => word !== ''),
+    hosts: [
+      ...new Set([...databases.map(({ host }) => host), ...others.map(({ hostname }) => hostname)]),
+    ].filter((host) => host !== ''),
+  };
+}
+
 const secretName = /SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|KEY|(?:^|_)(?:PASS|AUTH)$|_PWD$/i;
 
 /** The passwords in a URL: in front of the host, or as a parameter, as PostgreSQL takes them too. */
 function passwordsIn(value: string): string[] {
-  if (!URL.canParse(value)) return [];
+  // A database's URL may have no host, which the URL class refuses.
+  const database = parseDatabaseUrl(value);
+  const own = database.kind === 'address' ? database.address.password : null;
+  if (!URL.canParse(value)) return own === null ? [] : [own, encodeURIComponent(own)];
   const { password, search } = new URL(value);
   const queried = [...search.matchAll(/[?&](?:ssl)?password=([^&#]*)/gi)].map((match) => match[1] ?? '');
   return [password, ...queried].flatMap((found) => (found === '' ? [] : [found, decoded(found)]));
@@ -223,14 +258,19 @@ function secretsOf(
   ];
 }
 
-function isPostgresUrl(text: string): boolean {
-  return URL.canParse(text) && ['postgres:', 'postgresql:'].includes(new URL(text).protocol);
-}
-
 function freeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null) {
     for (const inner of Object.values(value)) freeze(inner);
     Object.freeze(value);
   }
   return value;
+}
+
+/** `table` or `schema.table`. */
+function versionTable(name: string | undefined): Pick<TargetConfig, 'versionTable'> {
+  if (name === undefined) return {};
+  const [first = '', second] = name.split('.');
+  return {
+    versionTable: second === undefined ? { schema: null, table: first } : { schema: first, table: second },
+  };
 }

@@ -1,7 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createRevisions } from './checks/revisions.js';
 import { createProcesses } from './clients/process.js';
+import { sqlParser } from './clients/sql/parser.js';
 import type { Config, TargetConfig } from './config.js';
 import { backendCheck } from './doctor/backend.js';
 import { backupsCheck } from './doctor/backups.js';
@@ -47,9 +49,11 @@ const slackTimeoutMs = 20_000;
  */
 export async function runDoctor(options: DoctorOptions): Promise<boolean> {
   const { config, kinds, now = Date.now, timeoutMs = 30_000 } = options;
-  const { redact } = createRedactor(config.secrets);
+  const { redact } = createRedactor(config.secrets, config.shown);
   const directory = await mkdtemp(join(tmpdir(), 'm10bot-doctor-'));
   try {
+    // SQL of the runbook's steps is read by PostgreSQL's parser, which has to be there before.
+    await sqlParser();
     const checks = checksOf(config, kinds, { directory, redact, now });
     const findings = await runTogether(checks, timeoutMs);
     return report(findings, (line) => options.write(redact(line)));
@@ -80,6 +84,7 @@ function checksOf(
 ): Check[] {
   const { now } = deps;
   const processes = createProcesses({ directory: deps.directory, redact: deps.redact });
+  const revisions = createRevisions({ processes, now });
   const session = createSlackSession(config, { timeoutMs: slackTimeoutMs, now });
   const lookup = createPeopleLookup(config, session);
   const seen: RunbookLook = lookAtRunbook(() => loadRunbook(config.runbook, kinds, config));
@@ -92,7 +97,7 @@ function checksOf(
   const targets = Object.values(config.targets).map((target) => ({
     target,
     name: target.name,
-    look: once(() => readDatabase(target.databaseUrl, now)),
+    look: once(async () => readDatabase(target.databaseUrl, now, await revisions.placeOf(target))),
   }));
   return [
     ...slackChecks(config, session),

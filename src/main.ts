@@ -10,12 +10,15 @@ import { createPublisher } from './bot/publish.js';
 import { createChecks } from './checks/index.js';
 import { createLossCounter } from './checks/loss.js';
 import { createPlans } from './checks/plan/plans.js';
+import { createRevisions } from './checks/revisions.js';
 import { createTargetReader } from './checks/target-state.js';
 import { createProcesses } from './clients/process.js';
 import { createSlack } from './clients/slack.js';
+import { sqlParser } from './clients/sql/parser.js';
 import type { Config } from './config.js';
 import { loadRunbook } from './load-runbook.js';
 import { assertStateIsApart } from './main/apart.js';
+import { createEnding } from './main/ending.js';
 import { createJobs } from './main/jobs.js';
 import { startMetrics } from './main/metrics.js';
 import { createOutputs } from './main/output.js';
@@ -30,6 +33,8 @@ import { createPlanner } from './runner/plan.js';
 import { createRunner } from './runner/runner.js';
 import { createSteps } from './runner/steps.js';
 import { createCursors } from './store/cursors.js';
+import { LeaseLost } from './store/errors.js';
+import { createHeld, readUndelivered } from './store/held.js';
 import { createInbox } from './store/inbox.js';
 import { createJournal } from './store/journal.js';
 import { createLeases } from './store/leases.js';
@@ -40,7 +45,7 @@ import { nextRunNumber } from './store/sequences.js';
 import { targetNames } from './store/target-names.js';
 
 export interface Bot {
-  /** Ends in the reverse order of the start; steps that are running get some time, then are left alone. */
+  /** Takes on nothing more, gives what is running some time, then leaves it alone. */
   stop(): Promise<void>;
 }
 
@@ -60,18 +65,9 @@ export async function startBot(options: { readonly config: Config; readonly log:
   const { config, log } = options;
   const now = Date.now;
   const owner = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`;
-  const { redact } = createRedactor(config.secrets);
+  const { redact } = createRedactor(config.secrets, config.shown);
   const digest = (text: string) => createHash('sha256').update(text).digest('hex');
-  const releases: (() => Promise<void> | void)[] = [];
-  const stop = async () => {
-    for (const release of releases.splice(0).reverse()) {
-      try {
-        await release();
-      } catch (error) {
-        log.error({ error }, 'a part could not be ended properly');
-      }
-    }
-  };
+  const ending = createEnding(log);
 
   try {
     const targets = Object.values(config.targets);
@@ -80,17 +76,22 @@ export async function startBot(options: { readonly config: Config; readonly log:
       (error) => log.warn({ error }, 'a database connection broke'),
       (pool) => assertStateIsApart(pool, targets),
     );
-    releases.push(state.close);
+    ending.holds(state.close);
     const { pool } = state;
 
     const journal = createJournal(pool);
     const posted = createPosted(pool);
+    const held = createHeld(pool);
     const leases = createLeases(pool);
     const runs = createRuns({ journal, now });
     const names = await targetNames(journal, Object.keys(config.targets));
     const outputs = createOutputs(config.state.directory);
-    const processes = createProcesses({ directory: join(config.state.directory, 'children'), redact });
-    releases.push(processes.release);
+    const processes = createProcesses({
+      directory: join(config.state.directory, 'children'),
+      redact,
+      leaves: (reason) => reason instanceof LeaseLost,
+    });
+    ending.holds(processes.release);
     const slack = createSlackAccess({ config, posted, log, now });
 
     let connected = () => false;
@@ -103,7 +104,7 @@ export async function startBot(options: { readonly config: Config; readonly log:
       log,
       now,
     });
-    releases.push(metrics.close);
+    ending.holds(metrics.close);
 
     const workDirectory = join(config.state.directory, 'work');
     const jobs = createJobs({
@@ -118,7 +119,8 @@ export async function startBot(options: { readonly config: Config; readonly log:
       log,
       now,
     });
-    const deps = { processes, people: slack.people, config, jobs: jobs.port, now, workDirectory };
+    const revisions = createRevisions({ processes, now });
+    const deps = { processes, people: slack.people, revisions, config, jobs: jobs.port, now, workDirectory };
     // One cache of plans for both: the SQL of a revision is a function of the code alone.
     const plans = createPlans(deps);
     const kinds = new Map(
@@ -126,9 +128,11 @@ export async function startBot(options: { readonly config: Config; readonly log:
     );
     const changing = [...kinds.values()].filter((kind) => kind.changes).map((kind) => kind.name);
     const load = () => loadRunbook(config.runbook, kinds, config);
+    // The SQL of the runbook is judged by PostgreSQL's parser while it is read.
+    await sqlParser();
     load();
 
-    const reader = createTargetReader();
+    const reader = createTargetReader(revisions);
     const planner = createPlanner({ config, kinds, targets: reader, digest, redact });
     const assessor = createAssessor({
       config,
@@ -162,6 +166,7 @@ export async function startBot(options: { readonly config: Config; readonly log:
       journal,
       posted,
       cursors: createCursors(pool),
+      held,
       leases,
       slack: metrics.countPosts(
         createSlack({
@@ -177,7 +182,7 @@ export async function startBot(options: { readonly config: Config; readonly log:
       readOutput: outputs.read,
     });
     publisher.start();
-    releases.push(publisher.close);
+    ending.holds(publisher.close);
 
     const inbox = createInbox(pool);
     const pruning = setInterval(() => {
@@ -185,7 +190,7 @@ export async function startBot(options: { readonly config: Config; readonly log:
         .prune(keepHandledMs)
         .catch((error: unknown) => log.warn({ error }, 'old deliveries stay for now'));
     }, pruneEveryMs);
-    releases.push(() => clearInterval(pruning));
+    ending.holds(() => clearInterval(pruning));
 
     const app = createBotApp({
       config,
@@ -198,6 +203,7 @@ export async function startBot(options: { readonly config: Config; readonly log:
       log,
       now,
       targets: names,
+      undelivered: () => readUndelivered(pool),
       nextRunNumber: () => nextRunNumber(pool),
       loadRunbook: async () => load(),
       changing,
@@ -217,9 +223,9 @@ export async function startBot(options: { readonly config: Config; readonly log:
     }
 
     runner.start();
-    releases.push(() => runner.stop(stopGraceMs));
+    ending.works(() => runner.stop(stopGraceMs));
     jobs.start();
-    releases.push(() => jobs.stop(stopGraceMs));
+    ending.works(() => jobs.stop(stopGraceMs));
     const listener = createListener({
       url: state.url,
       onPosition: () => {
@@ -229,13 +235,13 @@ export async function startBot(options: { readonly config: Config; readonly log:
       },
       onError: (error) => log.warn({ error }, 'not listening to the journal; looking by the clock meanwhile'),
     });
-    releases.push(listener.close);
+    ending.holds(listener.close);
     await app.start();
-    releases.push(app.stop);
+    ending.works(app.stop);
     log.info({ owner, port: app.port(), metrics: metrics.port, runbook: config.runbook }, 'm10bot is ready');
-    return { stop };
+    return { stop: ending.end };
   } catch (error) {
-    await stop();
+    await ending.end();
     throw error;
   }
 }

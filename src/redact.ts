@@ -1,4 +1,5 @@
 import { patternSpans, type Span } from './redactPatterns.js';
+import { createPieces } from './redactPieces.js';
 
 /** What stands in the place of a secret. */
 export const MASK = '[redacted]';
@@ -21,23 +22,39 @@ const SHORTEST = 4;
 const SECRET_KEY =
   /(?:password|passwd|passphrase|secret|token|authorization|api_?key|private_?key|access_?key)$/i;
 
+/** What may be shown although a secret contains it. */
+export interface Shown {
+  /** Names of targets, users, databases. */
+  readonly words: readonly string[];
+  /** Hosts of configured URLs: what stands right before one as `…@HOST` is the end of a password. */
+  readonly hosts: readonly string[];
+}
+
 /**
- * Removes known secrets, in the forms in which programs repeat them, and whatever looks like one.
+ * Removes known secrets, in the forms in which programs repeat them, pieces of them, and whatever looks like one.
  *
  * @param secrets passwords, tokens, keys, and connection URLs, of which the userinfo is secret and not the host.
  */
-export function createRedactor(secrets: Iterable<string>): Redactor {
+export function createRedactor(
+  secrets: Iterable<string>,
+  { words, hosts }: Shown = { words: [], hosts: [] },
+): Redactor {
   const forms = new Set<string>();
   for (const secret of secrets)
     for (const part of partsOf(secret)) for (const form of formsOf(part)) forms.add(form);
   const literals = [...forms]
     .filter((form) => form.length >= SHORTEST && !MASK.includes(form))
     .sort((a, b) => b.length - a.length);
+  const pieces = createPieces(
+    [...forms].filter((form) => !MASK.includes(form)),
+    [...words, ...hosts],
+    hosts,
+  );
 
   function redact(text: string): string {
     // All finds are made in the original text and then joined, so that a secret that overlaps another, or
     // stands inside of one, leaves no remainder.
-    const spans: Span[] = [...patternSpans(text)];
+    const spans: Span[] = [...patternSpans(text), ...pieces.spans(text)];
     for (const literal of literals) for (const span of literalSpans(text, literal)) spans.push(span);
     return masked(text, spans);
   }
@@ -106,6 +123,7 @@ function formsOf(secret: string): string[] {
     const encoded = encodeURIComponent(wellFormed);
     const strict = encoded.replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
     const bytes = Buffer.from(value);
+    const quoted = value.replaceAll("'", "'\\''");
     return [
       value,
       wellFormed,
@@ -116,11 +134,32 @@ function formsOf(secret: string): string[] {
       strict.replaceAll('%20', '+'),
       JSON.stringify(value).slice(1, -1),
       value.replaceAll("'", "''"),
+      quoted,
+      // An address within an address, and the text of a page.
+      encodeURIComponent(encoded),
+      value.replace(/[&<>"']/g, (char) => entities[char] ?? char),
       value.replace(/[\\']/g, '\\$&'),
       bytes.toString('base64'),
       bytes.toString('base64url'),
+      // Behind a name and a colon, as in basic authentication, the same bytes are spelt in one of three ways.
+      ...[1, 2].flatMap((before) => base64Behind(before, bytes)),
     ];
   });
+}
+
+const entities: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/** What base64 makes of the bytes when others stand before them: the characters that depend on these alone. */
+function base64Behind(before: number, bytes: Buffer): string[] {
+  const all = Buffer.concat([Buffer.alloc(before), bytes]);
+  const [from, to] = [Math.ceil((before * 8) / 6), Math.floor((all.length * 8) / 6)];
+  return [all.toString('base64').slice(from, to), all.toString('base64url').slice(from, to)];
 }
 
 function lowerHex(encoded: string): string {

@@ -51,6 +51,31 @@ function problems(text: string, change: Record<string, string | undefined> = {})
   return [];
 }
 
+test('parameters of a URL that are not understood are mistakes, with their place and all at once', () => {
+  const found = problems(
+    file
+      .replace('hush-hush@localhost:6379/1', 'hush-hush@localhost:6379/1?db=2')
+      .replace('redis-url', 'redis-ca: ca.pem\n    redis-url'),
+    {
+      STAGING_URL: 'postgresql://u:staging-pass@localhost/staging?ssl_mode=require&schema=app',
+      STATE_DATABASE_URL: 'postgresql://u:state-pass@localhost/state?sslmode=verify',
+    },
+  );
+  expect(found).toEqual([
+    expect.stringMatching(/STATE_DATABASE_URL: .*sslmode is "verify", expected disable/),
+    expect.stringMatching(
+      /m10\.yml:9:\d+ targets\.staging\.database-url: .*"ssl_mode" is none .*mean sslmode\?; .*"schema"/,
+    ),
+    expect.stringMatching(/m10\.yml:14:\d+ targets\.production\.redis-url: .*"db" is not taken/),
+  ]);
+  expect(found.join()).not.toMatch(/staging-pass|state-pass|hush-hush/);
+});
+
+test('the password of a URL without a host is a secret as well', () => {
+  const config = load(file, { STAGING_URL: 'postgresql://u:s0cket-pass@/staging?host=/run/postgresql' });
+  expect(config.secrets).toContain('s0cket-pass');
+});
+
 test('a good configuration is read whole, relative to its file, and frozen', () => {
   const config = load(file);
   expect(config.targets.production).toMatchObject({

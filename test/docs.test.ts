@@ -155,7 +155,7 @@ describe('the small runbook', () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   /** What `runbook check` prints about a text. */
-  function check(text: string): { code: number; lines: string[] } {
+  async function check(text: string): Promise<{ code: number; lines: string[] }> {
     writeFileSync(file(), text);
     const lines: string[] = [];
     const line = (said: string) => void lines.push(said.replaceAll(file(), 'orders.yml'));
@@ -165,19 +165,19 @@ describe('the small runbook', () => {
       stream: async () => true,
       written: async () => undefined,
     };
-    const result = checkRunbookFile(file(), kinds, output);
+    const result = await checkRunbookFile(file(), kinds, output);
     return { code: result, lines };
   }
 
-  test('is one, and the check says about it what the document shows', () => {
-    expect(check(small)).toEqual({ code: 0, lines: good.trimEnd().split('\n') });
+  test('is one, and the check says about it what the document shows', async () => {
+    expect(await check(small)).toEqual({ code: 0, lines: good.trimEnd().split('\n') });
   });
 
-  test('is refused with the lines that the document shows when it has their mistakes', () => {
+  test('is refused with the lines that the document shows when it has their mistakes', async () => {
     const broken = small
       .replace('uses: postgres.activity', 'uses: postgres.activty')
       .replace('gate: { approvals: 1, from: dba, expires: 20m }', 'gate: none');
-    const { code: result, lines } = check(broken);
+    const { code: result, lines } = await check(broken);
     expect(result).toBe(1);
     const shown = bad.trimEnd().split('\n');
     expect(shown).toHaveLength(2);

@@ -128,7 +128,7 @@ async function runJob({ databaseUrl, redisUrl, directory }: Place): Promise<Meas
     connectTimeoutMs: 5_000,
   });
   if (connection.kind !== 'connected') throw new Error(connection.message);
-  const redis = await openRedis(redisUrl, 'bench');
+  const redis = await openRedis({ redisUrl }, 'bench');
   try {
     const trips = countTrips(redis);
     const { database, statements } = counting(connection.database);

@@ -4,6 +4,7 @@ import type { StepDeps } from '../checks/deps.js';
 import { commandEnvironment } from '../checks/environment.js';
 import { failed, listed, passed, sized } from '../checks/outcome.js';
 import { quoted } from '../checks/quoted.js';
+import { revisionLabel } from '../checks/revision.js';
 import { explain, withSession } from '../checks/session.js';
 import { cancelSessions } from '../clients/postgres/activity.js';
 import { readRevision } from '../clients/postgres/revision.js';
@@ -12,7 +13,7 @@ import { dumpTables } from '../clients/table-dump.js';
 import type { TargetConfig } from '../config.js';
 import { Duration } from '../runbook/definition.js';
 import { defineKind, type Outcome, type StepContext, type StepKind } from '../runbook/step-kind.js';
-import { settle } from './alembic/after.js';
+import { endSessions } from './alembic/after.js';
 import { readBefore } from './alembic/before.js';
 import { sayBlockers, watchingBlockers } from './alembic/watch.js';
 import { countsPath, keepCounts, proveArchive } from './archive/prove.js';
@@ -83,7 +84,7 @@ type Kept =
 async function archive(deps: StepDeps, args: Args, context: StepContext<TargetConfig>): Promise<Outcome> {
   const { target, applicationName } = context;
   const { name } = target;
-  const before = await readBefore(target, applicationName);
+  const before = await readBefore(deps.revisions, target, applicationName);
   if (before.kind === 'unread') {
     // The sentence has named the target already.
     const why = before.why.replace(`the database of ${name}`, 'its database');
@@ -114,7 +115,7 @@ async function archive(deps: StepDeps, args: Args, context: StepContext<TargetCo
     case 'nothing':
       return passed(`nothing to archive: ${name} has none of ${listed(args.tables)}`);
     case 'failed': {
-      const after = await settle(target, applicationName);
+      const after = await endSessions(target, context);
       const [first, ...others] = sayBlockers(blocked);
       const why = context.signal.aborted ? `it was stopped or ran out of time (${kept.why})` : kept.why;
       const behind = first === undefined ? '' : `. In the way: ${first}`;
@@ -151,12 +152,13 @@ async function keep(
   await inside.query('set local idle_in_transaction_session_timeout = 0');
   const Snapshot = z.object({ snapshot: z.string() });
   const [exported] = await inside.rows(Snapshot, 'select pg_export_snapshot() as snapshot');
-  const stored = await readRevision(inside);
+  const place = await deps.revisions.placeOf(target);
+  const stored = await readRevision(inside, place);
   const rows: Record<string, number> = {};
   for (const table of found.tables) {
     if (table.holdsRows) rows[table.name] = await countOnly(inside, table);
   }
-  const path = keptFile(deps, context, label(args), stored.kind === 'at' ? stored.revision : null);
+  const path = keptFile(deps, context, label(args), revisionLabel(stored));
   // Before the dump: a finished dump then always has its counts beside it.
   const unwritten = await keepCounts(path, rows);
   if (unwritten !== null) return { kind: 'failed', why: unwritten };
@@ -181,11 +183,11 @@ async function keep(
 
 /** A statement of this process's own session does not hear the signal: the server is asked to cancel it. */
 async function cancelledBy<T>(context: StepContext<TargetConfig>, work: () => Promise<T>): Promise<T> {
-  const { target, applicationName, signal } = context;
+  const { target, signal } = context;
   let cancelling: Promise<unknown> = Promise.resolve();
   const cancel = () => {
     cancelling = withSession(target, { applicationName: 'm10bot:cancel' }, (database) =>
-      cancelSessions(database, applicationName),
+      cancelSessions(database, context),
     );
   };
   signal.addEventListener('abort', cancel, { once: true });

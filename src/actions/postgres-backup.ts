@@ -3,15 +3,14 @@ import { z } from 'zod';
 import type { StepDeps } from '../checks/deps.js';
 import { commandEnvironment } from '../checks/environment.js';
 import { failed, passed, sized, spoken, unknown } from '../checks/outcome.js';
-import { sayRevision } from '../checks/revision.js';
+import { revisionLabel, sayRevision } from '../checks/revision.js';
 import { explain, withSession } from '../checks/session.js';
 import { type Backup, type BackupTrouble, createBackup } from '../clients/backup.js';
 import { readIdentity } from '../clients/postgres/identity.js';
-import { readRevision } from '../clients/postgres/revision.js';
 import type { TargetConfig } from '../config.js';
 import { Duration } from '../runbook/definition.js';
 import { defineKind, type Outcome, type StepContext, type StepKind } from '../runbook/step-kind.js';
-import { settle } from './alembic/after.js';
+import { endSessions } from './alembic/after.js';
 import { readBefore } from './alembic/before.js';
 import { sayBlockers, watchingBlockers } from './alembic/watch.js';
 import { folderProblem, inName, keptFile, keptPrefix } from './backup/folder.js';
@@ -61,7 +60,7 @@ export function postgresBackup(deps: StepDeps): StepKind<TargetConfig> {
     run: (args, context) => backup(deps, args, context),
     probe: (args, context) =>
       probeDump(deps, context, keptPrefix(context, args.label), async (path) => {
-        const proven = await prove(context, backupOf(deps, context), path);
+        const proven = await prove(deps, context, backupOf(deps, context), path);
         return proven.kind === 'interrupted' ? { unclear: proven.outcome.summary } : proven.outcome;
       }),
   });
@@ -80,12 +79,12 @@ function backupOf(deps: StepDeps, context: StepContext<TargetConfig>): Backup {
 async function backup(deps: StepDeps, args: Args, context: StepContext<TargetConfig>): Promise<Outcome> {
   const { target, applicationName, signal } = context;
   const refuse = (why: string) => failed(`${why}; no backup was taken`);
-  const before = await readBefore(target, applicationName);
+  const before = await readBefore(deps.revisions, target, applicationName);
   if (before.kind === 'unread') return refuse(before.why);
   if (before.inTheWay !== null) return refuse(`${before.inTheWay} on ${target.name}`);
   const read = await withSession(target, { applicationName: 'm10bot:before' }, async (database) => ({
     identity: await readIdentity(database),
-    migrator: await readMigrator(database),
+    migrator: await readMigrator(database, await deps.revisions.placeOf(target)),
   }));
   if (read.kind !== 'ok') return refuse(`the database of ${target.name} ${explain(read)}`);
   const { identity, migrator } = read.value;
@@ -93,7 +92,7 @@ async function backup(deps: StepDeps, args: Args, context: StepContext<TargetCon
   const folder = await folderProblem(deps);
   if (folder !== null) return refuse(folder);
 
-  const revision = before.stored.kind === 'at' ? before.stored.revision : null;
+  const revision = revisionLabel(before.stored);
   const path = keptFile(deps, context, args.label, revision);
   const backups = backupOf(deps, context);
   const { value: dumped, blocked } = await watchingBlockers(target, applicationName, () =>
@@ -107,10 +106,10 @@ async function backup(deps: StepDeps, args: Args, context: StepContext<TargetCon
   );
   if (dumped.kind !== 'dumped') {
     // A dump that was ended may hold its locks for a moment longer.
-    const after = await settle(target, applicationName);
+    const after = await endSessions(target, context);
     return troubled(target.name, dumped, sayBlockers(blocked), sayLeftover(after));
   }
-  const proven = await prove(context, backups, path);
+  const proven = await prove(deps, context, backups, path);
   if (proven.kind === 'good') return proven.outcome;
   const aside = await setAside(path);
   const { result, summary, output } = proven.outcome;
@@ -124,19 +123,26 @@ interface Proven {
 }
 
 /** Reads the finished file to its end, and the revision once more: it must be the one in the file's name. */
-async function prove(context: StepContext<TargetConfig>, backups: Backup, path: string): Promise<Proven> {
+async function prove(
+  deps: StepDeps,
+  context: StepContext<TargetConfig>,
+  backups: Backup,
+  path: string,
+): Promise<Proven> {
   const { target, signal } = context;
   const proof = await backups.prove(path, { timeoutMs: context.step.timeout, signal });
   if (proof.kind !== 'readable') {
     const kind = proof.kind === 'failed' ? 'interrupted' : 'bad';
     return { kind, outcome: troubled(target.name, proof) };
   }
-  const now = await withSession(target, { applicationName: 'm10bot:after' }, readRevision);
+  const now = await withSession(target, { applicationName: 'm10bot:after' }, (database) =>
+    deps.revisions.read(target, database),
+  );
   if (now.kind !== 'ok') {
     const summary = `the backup ${path} is whole, but at which revision it was taken is not known: the database of ${target.name} ${explain(now)}`;
     return { kind: 'interrupted', outcome: unknown(summary) };
   }
-  const revision = now.value.kind === 'at' ? now.value.revision : null;
+  const revision = revisionLabel(now.value);
   if (!basename(path).includes(`-${inName(revision)}-`)) {
     const summary = `${target.name} went to ${sayRevision(now.value)} while it was dumped: ${path} is of neither state for certain. Take another one`;
     return { kind: 'bad', outcome: failed(summary) };

@@ -17,7 +17,7 @@ export interface SlackAccess {
 
 export function createSlackAccess(deps: {
   readonly config: Pick<Config, 'slack' | 'approvers'>;
-  readonly posted: Pick<Posted, 'get'>;
+  readonly posted: Pick<Posted, 'get' | 'list'>;
   readonly log: Log;
   /** ms since the epoch */
   readonly now: () => number;
@@ -27,7 +27,7 @@ export function createSlackAccess(deps: {
   const client = clients.interactive;
   const identity = createIdentity(client, log);
   const botUserId = () => identity.current()?.userId ?? null;
-  const read = createReactionReader({ client, posted: deps.posted, botUserId, log });
+  const read = createReactionReader({ client, posted: deps.posted, botUserId, log, now });
   const people = createApprovers({
     client,
     team: config.slack.team,

@@ -4,6 +4,7 @@ import type { CommandDeps } from '../commands/context.js';
 import type { Config } from '../config.js';
 import { noJobs } from '../runbook/jobs/port.js';
 import { floorsOf } from '../runbook/policy.js';
+import type { Undelivered } from '../store/held.js';
 import type { Inbox } from '../store/inbox.js';
 import type { Journal } from '../store/journal.js';
 import type { Posted } from '../store/posted.js';
@@ -23,6 +24,8 @@ import { createSocketConnection } from './socket-connection.js';
 
 /** How often open requests are compared with Slack, ms. */
 const RECONCILE = 30_000;
+/** Looks that follow each other closer than this compare the requests once, ms. */
+const LOOK_PAUSE = 3_000;
 
 export interface BotDeps
   extends Pick<
@@ -30,6 +33,8 @@ export interface BotDeps
     'runs' | 'nextRunNumber' | 'loadRunbook' | 'changing' | 'planOf' | 'targetStates'
   > {
   readonly config: Pick<Config, 'slack' | 'operators' | 'targets'>;
+  /** What Slack has not taken. */
+  readonly undelivered: () => Promise<Undelivered>;
   /** The periodic jobs; absent when the configuration has none. */
   readonly jobs?: Pick<CommandDeps, 'jobs' | 'jobsJournal'> & { readonly m10?: CommandDeps['m10'] };
   /** Names of the targets that a run may hold; those of the configuration when not given. */
@@ -87,6 +92,14 @@ export function createBotApp(deps: BotDeps): BotApp {
     botUserId,
     log,
   });
+  const undelivered = async () => {
+    try {
+      return await deps.undelivered();
+    } catch (error) {
+      log.warn({ error: messageOf(error) }, 'what Slack has not taken could not be read');
+      return null;
+    }
+  };
   const commands: CommandDeps = {
     incidentChannel,
     operators,
@@ -94,6 +107,7 @@ export function createBotApp(deps: BotDeps): BotApp {
     runs,
     journal,
     board,
+    undelivered,
     nextRunNumber: deps.nextRunNumber,
     loadRunbook: deps.loadRunbook,
     changing: deps.changing,
@@ -105,6 +119,8 @@ export function createBotApp(deps: BotDeps): BotApp {
     m10: deps.jobs?.m10 ?? null,
     describe: describeEvent,
   };
+  const looks = createLooks({ board, undelivered, now });
+  let lookedAt = 0;
   const answer = createAnswers({ client, incidentChannel, log });
   const items = createItemHandler({ commands, reactions, answer, now });
   const worker = createInboxWorker({ inbox, owner: deps.owner, ...items, ...deps.inboxWork, log });
@@ -153,7 +169,12 @@ export function createBotApp(deps: BotDeps): BotApp {
   const intake = wrapIntake(app, { inbox, incidentChannel, kick: worker.kick });
   addListeners(app, {
     intake,
-    looks: createLooks({ board, now }),
+    looks: async (command, user, head) => {
+      // Whoever looks is sent to open requests: their messages have to be there.
+      if (now() - lookedAt > LOOK_PAUSE) void reactions.reconcileGates();
+      lookedAt = now();
+      return looks(command, user, head);
+    },
     board,
     client,
     operators,

@@ -98,8 +98,9 @@ export function createApprovers(deps: {
     },
 
     async signs(gateKey) {
-      const given = await deps.read(gateKey);
-      if (given === null) return null;
+      const read = await deps.read(gateKey);
+      if (read === null || read.kind === 'gone') return null;
+      const { given } = read;
       const by = (sign: Sign) => [...new Set(given.filter((g) => g.sign === sign).map((g) => g.user))];
       return { approve: by('approve'), refuse: by('refuse'), stop: by('stop') };
     },

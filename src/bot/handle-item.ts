@@ -30,7 +30,7 @@ export interface ItemHandler {
 /** Carries out what was delivered and stored. */
 export function createItemHandler(deps: {
   readonly commands: CommandDeps;
-  readonly reactions: Pick<Reactions, 'handle'>;
+  readonly reactions: Pick<Reactions, 'handle' | 'reconcileGates'>;
   readonly answer: Answer;
   /** ms since the epoch */
   readonly now: () => number;
@@ -81,7 +81,10 @@ export function createItemHandler(deps: {
       const inbound = Inbound.parse(payload);
       switch (inbound.kind) {
         case 'command':
-          return command(inbound, key);
+          await command(inbound, key);
+          // Whoever asks is often sent to a request: its message has to be there.
+          void deps.reactions.reconcileGates();
+          return;
         case 'reaction':
           return deps.reactions.handle(inbound, key);
         case 'button':

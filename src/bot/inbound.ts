@@ -46,6 +46,8 @@ export interface Arrival {
   /** Slack's identity of the delivery. A trigger lets its reader act in Slack, so its digest stands for it. */
   readonly key: string;
   readonly inbound: Inbound;
+  /** What one person asks for in one channel is handled in order; a stop and an approval wait for nothing. */
+  readonly lane: string | null;
   /** A command that is answered in the acknowledgement, and needs no handling afterwards. */
   readonly look: ParsedCommand | null;
 }
@@ -94,6 +96,7 @@ const ViewBody = z.object({
   }),
 });
 
+const laneOf = (channel: string, user: string) => `${channel}:${user}`;
 const digest = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 40);
 
 /** Reads what Slack delivered; null for everything that this bot does nothing about. */
@@ -101,8 +104,8 @@ export function readArrival(body: unknown, incidentChannel: string): Arrival | n
   return (
     readCommand(body, incidentChannel) ??
     readReaction(body, incidentChannel) ??
-    readButton(body) ??
-    readView(body)
+    readButton(body, incidentChannel) ??
+    readView(body, incidentChannel)
   );
 }
 
@@ -115,8 +118,10 @@ function readCommand(body: unknown, incidentChannel: string): Arrival | null {
   const kept = text.slice(0, 8_000);
   const here =
     parsed.kind === 'command' && wrongChannel(parsed.command, channel, incidentChannel) === undefined;
+  const orders = parsed.kind === 'command' && parsed.command.name !== 'stop';
   return {
     key: `command:${digest(data.trigger_id)}`,
+    lane: orders ? laneOf(channel, user) : null,
     inbound: {
       kind: 'command',
       user,
@@ -136,6 +141,7 @@ function readReaction(body: unknown, incidentChannel: string): Arrival | null {
   if (item.channel !== incidentChannel || signOf(emoji) === null) return null;
   return {
     key: `event:${data.event_id}`,
+    lane: null,
     inbound: {
       kind: 'reaction',
       user,
@@ -148,12 +154,14 @@ function readReaction(body: unknown, incidentChannel: string): Arrival | null {
   };
 }
 
-function readButton(body: unknown): Arrival | null {
+function readButton(body: unknown, incidentChannel: string): Arrival | null {
   const { success, data } = ButtonBody.safeParse(body);
   if (!success) return null;
   const [{ action_id, action_ts, value }] = data.actions;
-  if (promptActionOf(action_id) === null) return null;
+  const action = promptActionOf(action_id);
+  if (action === null) return null;
   return {
+    lane: action === 'stop' ? null : laneOf(data.channel?.id ?? incidentChannel, data.user.id),
     key: `button:${digest(data.trigger_id)}:${action_ts}`,
     inbound: {
       kind: 'button',
@@ -167,7 +175,7 @@ function readButton(body: unknown): Arrival | null {
   };
 }
 
-function readView(body: unknown): Arrival | null {
+function readView(body: unknown, incidentChannel: string): Arrival | null {
   const { success, data } = ViewBody.safeParse(body);
   if (!success) return null;
   const reason = skipReason(data.view.state.values);
@@ -175,6 +183,7 @@ function readView(body: unknown): Arrival | null {
   if (reason === '') return null;
   return {
     key: `view:${data.view.id}:${data.view.hash}`,
+    lane: laneOf(incidentChannel, data.user.id),
     inbound: { kind: 'skip', user: data.user.id, value: data.view.private_metadata, reason },
     look: null,
   };

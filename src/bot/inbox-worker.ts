@@ -21,8 +21,8 @@ const BATCH = 10;
 const PATIENCE = 10_000;
 
 /**
- * Handles what lies in the inbox, at least once each. Items are handled side by side: Slack promises no order,
- * and a stop must not wait behind a plan.
+ * Handles what lies in the inbox, at least once each. Items are handled side by side, since a stop must not wait
+ * behind a plan; those of one lane come one after the other, each when the one before it is done.
  */
 export function createInboxWorker(deps: {
   readonly inbox: Pick<Inbox, 'claim' | 'claimOne' | 'finish' | 'fail'>;
@@ -43,6 +43,8 @@ export function createInboxWorker(deps: {
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
   let sweeping = false;
+  /** Something became free while a sweep was under way. */
+  let again = false;
 
   function track(work: Promise<void>): void {
     const tracked = work
@@ -58,19 +60,25 @@ export function createInboxWorker(deps: {
       log.error({ key: item.key, attempts: item.attempts, error: messageOf(error) }, 'a delivery failed');
       const now = await inbox.fail(item.id, messageOf(error), owner);
       if (now === 'dead') await deps.onDead(item);
+      track(sweep());
       return;
     }
     await inbox.finish(item.id);
+    // What came after it in its lane may begin now.
+    track(sweep());
   }
 
   async function sweep(): Promise<void> {
+    again = true;
     if (sweeping || stopped) return;
     sweeping = true;
     try {
-      for (;;) {
+      while (again) {
+        again = false;
         const items = await inbox.claim({ owner, limit: BATCH, leaseMs });
         for (const item of items) track(handle(item));
-        if (items.length < BATCH || stopped) return;
+        if (stopped) return;
+        again ||= items.length === BATCH;
       }
     } finally {
       sweeping = false;

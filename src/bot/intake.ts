@@ -37,11 +37,12 @@ export function wrapIntake(
     const ack = onlyOnce(event.ack);
     const arrival = readArrival(event.body, deps.incidentChannel);
     if (arrival === null) return inner({ ...event, ack });
-    const { key, inbound, look } = arrival;
+    const { key, inbound, lane, look } = arrival;
     const receipt = await deps.inbox.receive({
       key,
       kind: inbound.kind,
       payload: inbound,
+      lane,
       done: look !== null,
     });
     received.set(event.body, { arrival, head: receipt.head });

@@ -2,6 +2,7 @@ import type { Board, Snapshot } from '../commands/board.js';
 import { help } from '../commands/help.js';
 import type { ParsedCommand } from '../commands/parse.js';
 import { status } from '../commands/status.js';
+import type { Undelivered } from '../store/held.js';
 import type { Rendered } from './render/message.js';
 import { renderReply } from './render/replies.js';
 
@@ -13,6 +14,7 @@ export interface LookAnswer extends Rendered {
 /** Answers looks from what is in memory, as long as the journal has not moved. */
 export function createLooks(deps: {
   readonly board: Board;
+  readonly undelivered: () => Promise<Undelivered | null>;
   /** ms since the epoch */
   readonly now: () => number;
 }): (command: ParsedCommand, user: string, head: number) => Promise<LookAnswer> {
@@ -25,13 +27,10 @@ export function createLooks(deps: {
     const now = deps.now();
     // Nothing in it is finer than a second.
     const second = Math.floor(now / 1_000);
-    if (shown === null || shown.of !== of || shown.second !== second) {
-      shown = {
-        of,
-        second,
-        answer: { response_type: 'in_channel', ...renderReply(status(of, user, now)) },
-      };
-    }
-    return shown.answer;
+    if (shown !== null && shown.of === of && shown.second === second) return shown.answer;
+    const reply = status(of, await deps.undelivered(), user, now);
+    const answer: LookAnswer = { response_type: 'in_channel', ...renderReply(reply) };
+    shown = { of, second, answer };
+    return answer;
   };
 }

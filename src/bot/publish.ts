@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Slack } from '../clients/slack.js';
 import type { Cursors } from '../store/cursors.js';
+import type { Held } from '../store/held.js';
 import type { Journal } from '../store/journal.js';
 import { createLeaseKeeper } from '../store/keeper.js';
 import type { Leases } from '../store/leases.js';
@@ -8,14 +9,10 @@ import type { Posted } from '../store/posted.js';
 import type { Log } from './log.js';
 import { createDeliver } from './publish/deliver.js';
 import { createDeliverFile } from './publish/deliver-file.js';
-import {
-  createCardLane,
-  createFilesLane,
-  createThreadLane,
-  createUrgentLane,
-  type Lane,
-} from './publish/lanes.js';
+import { createLane, type Lane, type LaneSpec } from './publish/lane.js';
+import { cardLane, filesLane, outputsLane, threadLane, urgentLane } from './publish/lanes.js';
 import { createPacer } from './publish/pacer.js';
+import { createPatience } from './publish/patience.js';
 import type { ReadOutput } from './publish/thread.js';
 import { slackTiming, type Timing } from './publish/timing.js';
 import { createTrying } from './publish/trying.js';
@@ -25,6 +22,7 @@ export interface PublisherDeps {
   readonly journal: Journal;
   readonly posted: Posted;
   readonly cursors: Cursors;
+  readonly held: Held;
   readonly leases: Leases;
   /** A client of the publisher's own: its waiting must hold up nobody else. */
   readonly slack: Slack;
@@ -54,9 +52,9 @@ export interface Publisher {
 export const PUBLISHER_LEASE = 'publisher';
 
 /**
- * Tells Slack what the journal says. The journal is the outbox: four lanes read it with cursors of their
- * own, so what people wait for goes before what can be read later, and an outage of Slack delays both and
- * loses neither. A message is noted under its key when it stands; one that may stand without being noted
+ * Tells Slack what the journal says. The journal is the outbox: lanes read it with cursors of their own, so what
+ * people wait for goes before what can be read later, and an outage of Slack delays both and loses neither. A
+ * channel that takes nothing, such as an archived one, is left behind and caught up with, in order, when it does. A message is noted under its key when it stands; one that may stand without being noted
  * (a crash, a lost answer) is looked for in Slack before it is posted again.
  */
 export function createPublisher(deps: PublisherDeps): Publisher {
@@ -83,7 +81,9 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     timing,
     pacer: createPacer(),
   };
-  const lanes = { ...deps, deliver: createDeliver(delivery), deliverFile: createDeliverFile(delivery) };
+  const deliver = createDeliver(delivery);
+  const lanes = { ...deps, deliver, deliverFile: createDeliverFile({ ...delivery, deliver }) };
+  const walks = { ...deps, patience: createPatience(timing) };
 
   /** One lane, until the lease is lost or the publisher is closed. */
   async function follow(lane: Lane, every: number, signal: AbortSignal): Promise<void> {
@@ -119,11 +119,13 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     }
     log.info({ epoch: answer.epoch }, 'this replica publishes to Slack');
     const signal = AbortSignal.any([term.signal, closing.signal]);
+    const lane = (spec: LaneSpec, every = 0) => follow(createLane(walks, spec), every, signal);
     await Promise.all([
-      follow(createUrgentLane(lanes), 0, signal),
-      follow(createFilesLane(lanes), 0, signal),
-      follow(createThreadLane(lanes), 0, signal),
-      follow(createCardLane(lanes), timing.cardEvery, signal),
+      lane(urgentLane(lanes)),
+      lane(filesLane(lanes)),
+      lane(threadLane(lanes)),
+      lane(outputsLane(lanes)),
+      lane(cardLane(lanes), timing.cardEvery),
     ]);
   }
 

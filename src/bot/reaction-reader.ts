@@ -1,7 +1,7 @@
 import type { WebClient } from '@slack/web-api';
 import { z } from 'zod';
 import type { Sign } from '../runbook/command.js';
-import type { Posted } from '../store/posted.js';
+import type { Posted, PostedMessage } from '../store/posted.js';
 import { type Log, messageOf } from './log.js';
 import { signOf } from './signs.js';
 
@@ -12,21 +12,112 @@ export interface Given {
   readonly sign: Sign;
 }
 
+/** What stands on a gate's message now. */
+export type ReadOfMessage =
+  | { readonly kind: 'read'; readonly given: readonly Given[] }
+  /** The message was deleted, or what it attaches; `ts` is which one it was, or the file's id. */
+  | { readonly kind: 'gone'; readonly ts: string };
+
 /** Reads from Slack who reacted how on a gate's message, the bot itself left out; null when it cannot be read. */
-export type ReadReactions = (gateKey: string) => Promise<readonly Given[] | null>;
+export type ReadReactions = (gateKey: string) => Promise<ReadOfMessage | null>;
 
 const Answer = z.object({
   message: z.object({
+    subtype: z.string().optional(),
     reactions: z.array(z.object({ name: z.string(), users: z.array(z.string()) })).default([]),
   }),
 });
 
+/** An error of Slack's client: https://docs.slack.dev/tools/node-slack-sdk/web-api#handle-errors */
+const Refused = z.object({ data: z.object({ error: z.string() }) });
+
+const Thread = z.object({
+  messages: z.array(
+    z.object({
+      ts: z.string(),
+      subtype: z.string().optional(),
+      files: z.array(z.looseObject({ id: z.string().optional(), mode: z.string().optional() })).default([]),
+    }),
+  ),
+  response_metadata: z.looseObject({ next_cursor: z.string().default('') }).optional(),
+});
+
+/** Pages of 200 replies; files stand at a thread's beginning, so more than these are not looked through. */
+const MOST_PAGES = 5;
+
+/** How long a file may take to appear in its thread, ms: Slack answers before the message that shows it stands. */
+const APPEARS_WITHIN = 60_000;
+
+interface Missing {
+  readonly file: PostedMessage;
+  /** Slack shows that it was; otherwise it is not in the thread, or not yet. */
+  readonly deleted: boolean;
+}
+
+/** A file that is deleted stays in its message as one of these; the oldest of a free plan are only hidden. */
+const unreadable = new Set(['tombstone', 'hidden_by_limit']);
+
+/**
+ * The files of a request as it was posted last, and the messages in the place of one. Their keys are
+ * `GATE:file:NAME`, after a repost `GATE:VERSION:file:NAME`. What stands outside of the thread is left out.
+ */
+function latestFiles(gateKey: string, noted: readonly PostedMessage[]): PostedMessage[] {
+  const found = noted.flatMap((file) => {
+    const match = /^:(?:(\d+):)?file:/.exec(file.key.slice(gateKey.length));
+    return match === null || !/^(F|\d)/.test(file.ts) ? [] : [{ file, version: Number(match[1] ?? -1) }];
+  });
+  const latest = Math.max(...found.map(({ version }) => version));
+  return found.filter(({ version }) => version === latest).map(({ file }) => file);
+}
+
 export function createReactionReader(deps: {
   readonly client: WebClient;
-  readonly posted: Pick<Posted, 'get'>;
+  readonly posted: Pick<Posted, 'get' | 'list'>;
   readonly botUserId: () => string | null;
   readonly log: Log;
+  /** ms since the epoch */
+  readonly now: () => number;
 }): ReadReactions {
+  /** What of these cannot be read in a thread; null when it has more replies than are looked through. */
+  async function missingFrom(message: PostedMessage, files: PostedMessage[]): Promise<Missing[] | null> {
+    const { channel, ts } = message;
+    const missing = new Map(files.map((file): [string, Missing] => [file.ts, { file, deleted: false }]));
+    const deleted = (at: string) => {
+      const found = missing.get(at);
+      if (found !== undefined) missing.set(at, { ...found, deleted: true });
+    };
+    let cursor = '';
+    for (let page = 0; page < MOST_PAGES; page += 1) {
+      const more = cursor === '' ? {} : { cursor };
+      const answer = await deps.client.conversations.replies({ channel, ts, limit: 200, ...more });
+      const thread = Thread.parse(answer);
+      for (const reply of thread.messages) {
+        if (reply.subtype === 'tombstone') deleted(reply.ts);
+        else missing.delete(reply.ts);
+        for (const { id = '', mode = '' } of reply.files) {
+          if (unreadable.has(mode)) deleted(id);
+          else missing.delete(id);
+        }
+      }
+      cursor = thread.response_metadata?.next_cursor ?? '';
+      if (missing.size === 0 || cursor === '') return [...missing.values()];
+    }
+    return null;
+  }
+
+  /** Whether all that a request attaches can be read: what cannot be, or `late` while it may still appear. */
+  async function attached(
+    gateKey: string,
+    message: PostedMessage,
+  ): Promise<'read' | 'late' | { lost: string }> {
+    const files = latestFiles(gateKey, await deps.posted.list(`${gateKey}:`));
+    const missing = files.length === 0 ? [] : ((await missingFrom(message, files)) ?? []);
+    const late = (file: PostedMessage) => deps.now() - file.updatedAt.getTime() <= APPEARS_WITHIN;
+    const lost = missing.find(({ file, deleted }) => deleted || !late(file));
+    if (lost !== undefined) return { lost: lost.file.ts };
+    return missing.length === 0 ? 'read' : 'late';
+  }
+
   return async (gateKey) => {
     const message = await deps.posted.get(gateKey);
     if (message === undefined) return null;
@@ -34,14 +125,20 @@ export function createReactionReader(deps: {
       // Without `full`, Slack may leave people out.
       const { channel, ts: timestamp } = message;
       const answer = Answer.parse(await deps.client.reactions.get({ channel, timestamp, full: true }));
-      return answer.message.reactions.flatMap(({ name, users }) => {
+      if (answer.message.subtype === 'tombstone') return { kind: 'gone', ts: timestamp };
+      const given = answer.message.reactions.flatMap(({ name, users }) => {
         const sign = signOf(name);
         if (sign === null) return [];
         return users
           .filter((user) => user !== deps.botUserId())
           .map((user): Given => ({ user, emoji: name, sign }));
       });
+      const files = await attached(gateKey, message);
+      if (files === 'late') return null;
+      return files === 'read' ? { kind: 'read', given } : { kind: 'gone', ts: files.lost };
     } catch (error) {
+      if (Refused.safeParse(error).data?.data.error === 'message_not_found')
+        return { kind: 'gone', ts: message.ts };
       deps.log.warn({ gateKey, error: messageOf(error) }, 'the reactions on a request could not be read');
       return null;
     }

@@ -94,8 +94,13 @@ export function createReactions(deps: {
     const state = opened((await runs.load(run)).state);
     const gate = state === undefined ? undefined : openGate(state);
     if (gate === undefined || gate.status !== 'open') return;
-    const given = await read(gateMessageKey(run, gate.id));
-    if (given === null) return;
+    const now = await read(gateMessageKey(run, gate.id));
+    if (now === null) return;
+    if (now.kind === 'gone') {
+      await runs.execute(run, { type: 'RepostGate', gate: gate.id, lost: now.ts });
+      return;
+    }
+    const { given } = now;
     for (const { by } of gate.approvals) {
       if (given.some((g) => g.user === by && g.sign === 'approve')) continue;
       await runs.execute(run, { type: 'Unreact', gate: gate.id, by, sign: 'approve', via: 'reconciled' });
@@ -126,7 +131,8 @@ export function createReactions(deps: {
       }
       // Another emoji of the same person may say the same; when Slack cannot be asked, the approval goes.
       const left = await read(gateMessageKey(place.run, place.gate));
-      if (left?.some((g) => g.user === user && g.sign === sign)) return;
+      const same = left?.kind === 'read' && left.given.some((g) => g.user === user && g.sign === sign);
+      if (same) return;
       await runs.execute(
         place.run,
         { type: 'Unreact', gate: gate.id, by: user, sign, via: 'reaction' },

@@ -70,7 +70,7 @@ const Page = z.looseObject({
       metadata: z
         .looseObject({ event_type: z.string(), event_payload: z.record(z.string(), z.unknown()) })
         .optional(),
-      files: z.array(z.looseObject({ name: z.string().nullish() })).optional(),
+      files: z.array(z.looseObject({ id: z.string().optional(), name: z.string().nullish() })).optional(),
     }),
   ),
   response_metadata: z.looseObject({ next_cursor: z.string().optional() }).optional(),
@@ -132,6 +132,7 @@ export function findMessage(
 
 /**
  * Looks for a shared file by its name: files carry no metadata, so their names are unique to what they show.
+ * @returns its id
  * @throws SlackCallError
  */
 export function findFile(
@@ -140,7 +141,10 @@ export function findFile(
   filename: string,
   sinceMs: number,
 ): Promise<string | undefined> {
-  return find(slack, place, sinceMs, ({ ts, files }) =>
-    files?.some((file) => file.name === filename) ? ts : undefined,
+  return find(
+    slack,
+    place,
+    sinceMs,
+    ({ files }) => files?.find((file) => file.name === filename && file.id !== undefined)?.id,
   );
 }

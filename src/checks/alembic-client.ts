@@ -1,12 +1,12 @@
-import type { RevisionStep } from '../clients/alembic/output.js';
+import type { ReportStep } from '../clients/alembic/report.js';
 import { type Alembic, createAlembic } from '../clients/alembic.js';
+import type { Processes } from '../clients/process.js';
 import type { TargetConfig } from '../config.js';
-import type { StepDeps } from './deps.js';
 import { childUrl, commandEnvironment } from './environment.js';
 
 /** Alembic as it runs for one target; `id` names the folder of its output. */
 export function alembicFor(
-  deps: Pick<StepDeps, 'processes'>,
+  deps: { readonly processes: Processes },
   target: TargetConfig,
   applicationName: string,
   id: string,
@@ -22,6 +22,7 @@ export function alembicFor(
 }
 
 /** `021 -> 022`, as Alembic's own lines say it. */
-export function sayStep(step: RevisionStep): string {
-  return `${step.from ?? 'nothing'} -> ${step.to ?? 'nothing'}`;
+export function sayStep(step: Pick<ReportStep, 'from' | 'to'>): string {
+  const names = (revisions: readonly string[]) => (revisions.length === 0 ? 'nothing' : revisions.join(', '));
+  return `${names(step.from)} -> ${names(step.to)}`;
 }

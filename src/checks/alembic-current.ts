@@ -1,131 +1,145 @@
 import { z } from 'zod';
-import { type RevisionTable, readRevision } from '../clients/postgres/revision.js';
+import { ancestorsOf } from '../clients/alembic/heads.js';
+import type { ObservedScript } from '../clients/alembic/observed.js';
+import type { ReadResult } from '../clients/alembic.js';
+import { readExpectedDatabase } from '../clients/postgres/expected.js';
+import { placeName, type RevisionTable, type VersionPlace } from '../clients/postgres/revision.js';
 import type { TargetConfig } from '../config.js';
 import { defineKind, type Outcome, type StepContext, type StepKind } from '../runbook/step-kind.js';
 import { alembicFor } from './alembic-client.js';
 import type { StepDeps } from './deps.js';
 import { rendered } from './environment.js';
 import { failed, passed, unknown } from './outcome.js';
-import { readCode } from './plan/code.js';
-import { isAt, revisionQuery, sayRevision } from './revision.js';
+import { databaseProblem } from './plan/database.js';
+import { isAt, revisionsIn, sayRevision, sayRevisions } from './revision.js';
+import { RevisionList } from './revision-list.js';
 import { unread, withSession } from './session.js';
 
 const Args = z.strictObject({
-  /** Exactly where the database must stand. */
-  revision: z
-    .string('expected the whole name of a revision')
-    .regex(/^\w[\w.]*$/, 'expected the whole name of a revision, no relative step such as -1'),
-  /** Ask `alembic current` as well, which takes about a second and proves the command's environment. */
-  program: z.boolean('expected true or false').default(false),
+  /** Exactly where the database must be; several for one with several heads. */
+  revision: RevisionList,
+  /** Alembic is started in any case, which proves the command's environment; kept for runbooks that have it. */
+  program: z.boolean('expected true or false').default(true),
 });
 type Args = z.infer<typeof Args>;
 
-/** Exactly one revision, read from the database itself, which the code must know. */
+/** Exactly these revisions, read from the database itself and through Alembic, whose code must know them. */
 export function alembicCurrent(deps: StepDeps): StepKind<TargetConfig> {
   return defineKind({
     name: 'alembic.current',
     changes: false,
     args: Args,
     describe: (args, { target }) => ({
-      words: `Make sure that ${target.name} is at exactly ${args.revision}.`,
+      words: `Make sure that ${target.name} is at exactly ${sayRevisions(args.revision)}.`,
       commands: [
-        revisionQuery,
-        ...(args.program ? [`cd ${target.directory}`, rendered(target, ['alembic', 'current'])] : []),
+        'SELECT version_num FROM the version table that env.py names',
+        `cd ${target.directory}`,
+        rendered(target, ['alembic', 'current']),
       ],
     }),
-    async run(args, context) {
-      const { target } = context;
-      const read = await withSession(target, context, readRevision);
-      if (read.kind !== 'ok') return unread(target.name, 'the revision', read);
-      if (!isAt(read.value, args.revision)) return elsewhere(deps, args, context, read.value);
-      const code = await readCode(deps, target);
-      if (code.kind === 'failed') return unknown(`whether the code knows ${args.revision}: ${code.why}`);
-      if (!code.code.revisions.has(args.revision) && !(await codeKnows(deps, args.revision, context))) {
-        return failed(
-          `${target.name} is at ${args.revision}, but the code in ${target.directory} does not know this revision: it is an older or another version`,
-        );
-      }
-      return args.program ? askAlembic(deps, args, context) : passed(asExpected(args, target));
-    },
+    run: (args, context) => look(deps, args, context),
   });
 }
 
-function asExpected(args: Args, target: TargetConfig): string {
-  return `${target.name} is at ${args.revision}, as expected`;
+async function look(deps: StepDeps, args: Args, context: StepContext<TargetConfig>): Promise<Outcome> {
+  const { target, applicationName, childId, signal } = context;
+  const expected = await withSession(target, context, readExpectedDatabase);
+  if (expected.kind !== 'ok') return unread(target.name, 'the revision', expected);
+  // Alembic first: only it can tell where it keeps the revision.
+  const read = await alembicFor(deps, target, applicationName, childId).read(expected.value, signal);
+  if (read.observed !== null) deps.revisions.learn(target, read.observed);
+  const place = await deps.revisions.placeOf(target);
+  const stored = await withSession(target, context, (database) => deps.revisions.read(target, database));
+  if (stored.kind !== 'ok') return unread(target.name, 'the revision', stored);
+  const scripts = read.observed?.scripts?.revisions ?? null;
+  return isAt(stored.value, args.revision)
+    ? asExpected(args, target.name, read, scripts)
+    : elsewhere(args, target.name, stored.value, place, read, scripts);
 }
 
-/** A script may build its name in ways that only Python can follow. */
-async function codeKnows(
-  deps: StepDeps,
-  revision: string,
-  context: StepContext<TargetConfig>,
-): Promise<boolean> {
-  const alembic = alembicFor(deps, context.target, context.applicationName, context.childId);
-  return (await alembic.script(revision)).kind === 'script';
-}
-
-async function askAlembic(deps: StepDeps, args: Args, context: StepContext<TargetConfig>): Promise<Outcome> {
-  const { target } = context;
-  const alembic = alembicFor(deps, target, context.applicationName, context.childId);
-  const current = await alembic.current(context.signal);
-  switch (current.kind) {
-    case 'at':
-      return current.revision === args.revision
-        ? passed(`${asExpected(args, target)}; Alembic says the same`)
-        : failed(
-            `the database of ${target.name} says ${args.revision}, but Alembic says ${current.revision}: its environment leads to another database`,
-          );
-    case 'none':
-    case 'several': {
-      const said = current.kind === 'none' ? 'no revision' : current.revisions.join(' and ');
-      return failed(
-        `the database of ${target.name} says ${args.revision}, but Alembic says ${said}: its environment leads to another database`,
-      );
-    }
-    case 'ended_early':
-      return unknown(`Alembic was ended before it could say the revision of ${target.name}`, {
-        output: current.evidence,
-      });
-    default:
-      return failed(
-        `${target.name} is at ${args.revision}, but Alembic cannot work there (${firstLine(current.evidence)})`,
-        {
-          output: current.evidence,
-        },
-      );
-  }
-}
-
-/** Says how what was found relates to what was expected: before it, past it, or neither. */
-async function elsewhere(
-  deps: StepDeps,
+function asExpected(
   args: Args,
-  context: StepContext<TargetConfig>,
-  stored: RevisionTable,
-): Promise<Outcome> {
-  const { target } = context;
-  const found = `${target.name} is at ${sayRevision(stored)}, expected exactly ${args.revision}`;
-  switch (stored.kind) {
-    case 'none':
-      return failed(`${found}: nothing has been migrated here`);
-    case 'several':
-      return failed(`${found}: two branches were applied and have to be merged first`);
-    case 'at':
-      break;
+  name: string,
+  read: ReadResult,
+  scripts: readonly ObservedScript[] | null,
+): Outcome {
+  const wanted = sayRevisions(args.revision);
+  const at = `${name} is at ${wanted}, as expected`;
+  const problem = read.observed === null ? null : databaseProblem(name, read.observed);
+  if (problem !== null) return failed(`${name} is at ${wanted}, but ${lowerFirst(problem)}`);
+  const missing = scripts === null ? [] : args.revision.filter((r) => !scripts.some((s) => s.revision === r));
+  if (missing.length > 0) {
+    return failed(
+      `${name} is at ${wanted}, but the code does not know ${sayRevisions(missing)}: it is an older or another version`,
+    );
   }
-  const alembic = alembicFor(deps, target, context.applicationName, context.childId);
-  const history = await alembic.history(null, 'heads');
-  if (history.kind !== 'history') return failed(found, { output: history.evidence });
-  const parents = new Map(history.revisions.map((r) => [r.revision, r.parents]));
-  const leadsTo = (later: string, earlier: string): boolean =>
-    (parents.get(later) ?? []).some((parent) => parent === earlier || leadsTo(parent, earlier));
-  if (!parents.has(stored.revision)) return failed(`${found}: the code does not know where the database is`);
-  if (!parents.has(args.revision)) return failed(`${found}: the code does not know the expected revision`);
-  if (leadsTo(stored.revision, args.revision)) return failed(`${found}: it is past it`);
-  if (leadsTo(args.revision, stored.revision)) return failed(`${found}: it is not there yet`);
-  return failed(`${found}: the two are on different branches`);
+  if (read.kind === 'ended_early') {
+    const output = read.evidence;
+    return unknown(`${at}, but Alembic was ended before it had looked at ${name}`, { output });
+  }
+  if (read.kind !== 'read' && read.kind !== 'read_only') {
+    const output = read.evidence;
+    return failed(`${name} is at ${wanted}, but Alembic cannot work there (${firstLine(output)})`, {
+      output,
+    });
+  }
+  if (read.kind === 'read_only') {
+    return passed(`${at}; env.py changes the database at each start, which was refused while only reading`);
+  }
+  const heads = read.kind === 'read' ? [...read.heads].sort() : [];
+  if (heads.join() !== args.revision.join()) {
+    return failed(
+      `the database of ${name} is at ${wanted}, but Alembic finds ${sayRevisions(heads)}: it reads another database or another version table`,
+    );
+  }
+  if (read.observed === null) {
+    return passed(
+      `${at}; Alembic prints the same, but could not be observed, so which database it reads is not verified`,
+    );
+  }
+  return passed(`${at}, and Alembic works on the same database`);
+}
+
+/** How what was found relates to what was expected: before it, past it, or neither. */
+function elsewhere(
+  args: Args,
+  name: string,
+  stored: RevisionTable,
+  place: VersionPlace,
+  read: ReadResult,
+  scripts: readonly ObservedScript[] | null,
+): Outcome {
+  const at = revisionsIn(stored);
+  const found = `${name} is at ${sayRevision(stored)}, expected exactly ${sayRevisions(args.revision)}`;
+  const output = read.kind === 'read' ? '' : read.evidence;
+  if (stored.kind === 'none') {
+    const table = placeName(place);
+    const what = stored.table ? `${table} has no row` : `there is no table ${table}`;
+    const problem = read.observed === null ? null : databaseProblem(name, read.observed);
+    return failed(`${found}: ${what}${problem === null ? '' : `. ${problem}`}`, { output });
+  }
+  if (scripts === null) return failed(found, { output });
+  const known = (revision: string) => scripts.some((s) => s.revision === revision);
+  const strangers = at.filter((revision) => !known(revision));
+  if (strangers.length > 0) {
+    return failed(`${found}: the code does not know ${sayRevisions(strangers)}`, { output });
+  }
+  const absent = args.revision.filter((revision) => !known(revision));
+  if (absent.length > 0)
+    return failed(`${found}: the code does not know ${sayRevisions(absent)}`, { output });
+  const covers = (later: readonly string[], earlier: readonly string[]) => {
+    const below = new Set([...later, ...ancestorsOf(later, scripts)]);
+    return earlier.every((revision) => below.has(revision));
+  };
+  if (covers(at, args.revision)) return failed(`${found}: it is past it`, { output });
+  if (covers(args.revision, at)) return failed(`${found}: it is not there yet`, { output });
+  return failed(`${found}: the two are on different branches`, { output });
 }
 
 function firstLine(text: string): string {
   return text.split('\n')[0] ?? '';
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
 }

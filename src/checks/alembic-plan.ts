@@ -3,17 +3,22 @@ import type { TargetConfig } from '../config.js';
 import type { Finding } from '../runbook/events.js';
 import { defineKind, type StepKind } from '../runbook/step-kind.js';
 import { failed, listed, passed, plural } from './outcome.js';
-import { type Plans, revisionsOf } from './plan/plans.js';
-import { planWarnings, surveyOf } from './plan/survey.js';
+import { revisionsOf } from './plan/migration-plan.js';
+import type { Plans } from './plan/plans.js';
+import { scriptText } from './plan/script-text.js';
+import { planWarnings, surveyOf, unseen } from './plan/survey.js';
+import { sayRevisions } from './revision.js';
+import { RevisionList } from './revision-list.js';
 
 const Args = z.strictObject({
-  from: z.string('expected the whole name of a revision').min(1),
-  to: z.string('expected the whole name of a revision').min(1),
+  from: RevisionList,
+  to: RevisionList,
   /** What must run, in order; just `to` when absent. */
   revisions: z.array(z.string(), 'expected a list of revisions').min(1).optional(),
   /** Rules that may find a loss of data; each is shown. */
   accept: z.array(z.string(), 'expected a list of rules, such as ban-drop-table').default([]),
 });
+type Args = z.infer<typeof Args>;
 
 /** Reads what the upgrade would run before anybody approves it: the revisions, and the SQL through a linter. */
 export function alembicPlan(plans: Plans): StepKind<TargetConfig> {
@@ -22,8 +27,13 @@ export function alembicPlan(plans: Plans): StepKind<TargetConfig> {
     changes: false,
     args: Args,
     describe: (args, { target }) => ({
-      words: `Make sure that from ${args.from} to ${args.to} exactly ${listed(args.revisions ?? [args.to])} would run on ${target.name}, and that no statement loses data.`,
-      commands: [`alembic upgrade ${args.from}:${args.to} --sql`, 'squawk --reporter json'],
+      words: `Make sure that from ${sayRevisions(args.from)} to ${sayRevisions(args.to)} exactly ${listed(expectedOf(args))} would run on ${target.name}, and that no statement that can be printed loses data.`,
+      commands: [
+        ...args.to
+          .filter((to) => !args.from.includes(to))
+          .map((to) => `alembic upgrade ${args.from[0] ?? 'base'}:${to} --sql`),
+        'squawk --reporter json',
+      ],
     }),
     survey: (args, context) => surveyOf(plans, 'upgrade', args, context),
     async run(args, { target }) {
@@ -31,14 +41,17 @@ export function alembicPlan(plans: Plans): StepKind<TargetConfig> {
       if (planned.kind === 'failed') return failed(planned.why);
       const { plan, code } = planned;
       const revisions = revisionsOf(plan);
-      const expected = args.revisions ?? [args.to];
-      const losses = plan.findings.filter((f) => f.rank === 'data-loss' && !args.accept.includes(f.rule));
+      const expected = expectedOf(args);
+      const { sql } = plan;
+      const findings = sql.kind === 'printed' ? sql.findings : [];
+      const losses = findings.filter((f) => f.rank === 'data-loss' && !args.accept.includes(f.rule));
+      const text = scriptText(plan, target.directory);
       const output = [
-        ...planWarnings(plan).map((warning) => `Warning: ${warning}`),
-        ...plan.findings.map(sayFinding),
+        ...[...unseen(plan, target.name), ...planWarnings(plan)].map((warning) => `Warning: ${warning}`),
+        ...findings.map(sayFinding),
         `Code: ${code.commit ?? 'no commit'}${code.dirty.length === 0 ? '' : ` with changes in ${listed(code.dirty)}`}`,
         '',
-        plan.sql.trim(),
+        text.sql.trim(),
       ].join('\n');
       if (revisions.join() !== expected.join()) {
         return failed(`${listed(revisions)} would run, expected exactly ${listed(expected)}`, { output });
@@ -50,12 +63,20 @@ export function alembicPlan(plans: Plans): StepKind<TargetConfig> {
           { output },
         );
       }
-      return passed(`exactly ${listed(revisions)} would run; ${sayCounts(plan.findings)}`, {
+      const looked =
+        sql.kind === 'printed'
+          ? sayCounts(findings)
+          : 'its SQL cannot be printed before it runs, so what it would lose is not known';
+      return passed(`exactly ${listed(revisions)} would run; ${looked}`, {
         output,
-        data: { sha256: plan.sha256, commit: code.commit },
+        data: { sha256: text.sha256, commit: code.commit },
       });
     },
   });
+}
+
+function expectedOf(args: Args): readonly string[] {
+  return args.revisions ?? args.to.filter((revision) => !args.from.includes(revision));
 }
 
 function sayFinding(finding: Finding): string {

@@ -1,6 +1,15 @@
+import { isLosslessNumber } from 'lossless-json';
 import { z } from 'zod';
+import { compareNumbers } from './decimal.js';
 
-const Scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+/** A longer number was rounded while the runbook was read. */
+export const Numeral = z
+  .number()
+  .refine(
+    (n) => !Number.isInteger(n) || Number.isSafeInteger(n),
+    'expected a number of at most 15 digits; a longer one needs quotes',
+  );
+const Scalar = z.union([z.string(), Numeral, z.boolean(), z.null()]);
 
 /**
  * What a value must be. A bare value means "equals"; numbers and strings that spell the same number are equal,
@@ -13,8 +22,8 @@ export const Expectation = z.union(
     z.strictObject({ 'one-of': z.array(Scalar).min(1) }),
     z.strictObject({ 'not-null': z.literal(true) }),
     z.strictObject({ absent: z.literal(true) }),
-    z.strictObject({ 'at-least': z.number() }),
-    z.strictObject({ 'at-most': z.number() }),
+    z.strictObject({ 'at-least': Numeral }),
+    z.strictObject({ 'at-most': Numeral }),
     z.strictObject({ matches: z.string().refine(isPattern, 'expected a regular expression') }),
     z.strictObject({ 'same-as': z.string().min(1) }),
   ],
@@ -56,10 +65,10 @@ export function mismatch(expectation: Expectation, value: unknown, resolve?: Res
   if (value === missing) return wanted(expectation);
   if ('not-null' in expectation) return value !== null ? null : 'a value';
   if ('at-least' in expectation) {
-    return numeric(value) >= expectation['at-least'] ? null : wanted(expectation);
+    return (compareNumbers(value, expectation['at-least']) ?? -1) >= 0 ? null : wanted(expectation);
   }
   if ('at-most' in expectation) {
-    return numeric(value) <= expectation['at-most'] ? null : wanted(expectation);
+    return (compareNumbers(value, expectation['at-most']) ?? 1) <= 0 ? null : wanted(expectation);
   }
   if ('matches' in expectation) {
     return new RegExp(expectation.matches, 'm').test(String(value)) ? null : wanted(expectation);
@@ -79,7 +88,7 @@ export function wanted(expectation: Expectation): string {
   if ('not-null' in expectation) return 'a value';
   if ('at-least' in expectation) return `at least ${expectation['at-least']}`;
   if ('at-most' in expectation) return `at most ${expectation['at-most']}`;
-  if ('matches' in expectation) return `something that matches ${expectation.matches}`;
+  if ('matches' in expectation) return 'text of the form that the runbook gives';
   return `the same as ${expectation['same-as']}`;
 }
 
@@ -87,21 +96,15 @@ export function wanted(expectation: Expectation): string {
 export function show(value: unknown): string {
   if (value === missing) return 'nothing';
   if (value instanceof Date) return value.toISOString();
-  if (typeof value === 'bigint') return value.toString();
+  if (typeof value === 'bigint' || isLosslessNumber(value)) return value.toString();
   return JSON.stringify(value) ?? String(value);
 }
 
 function equal(a: unknown, b: unknown): boolean {
   if (a === b) return true;
-  if (typeof a === 'number' && typeof b === 'string') return b.trim() !== '' && Number(b) === a;
-  if (typeof a === 'string' && typeof b === 'number') return equal(b, a);
-  return false;
-}
-
-function numeric(value: unknown): number {
-  if (typeof value === 'number') return value;
-  if (typeof value === 'string' && value.trim() !== '') return Number(value);
-  return Number.NaN;
+  // Text against text is compared as text; where one side is a number, digit by digit.
+  const numbers = [a, b].filter((v) => typeof v === 'number' || typeof v === 'bigint' || isLosslessNumber(v));
+  return numbers.length > 0 && compareNumbers(a, b) === 0;
 }
 
 /** The value at a dotted path (`mv_top_pending.last_refresh`) of a decoded JSON document. */

@@ -7,16 +7,20 @@ import { defineKind, type StepKind } from '../runbook/step-kind.js';
 import type { StepDeps } from './deps.js';
 import { failed, listed, passed, spoken, unknown } from './outcome.js';
 
-const Wanted = z.strictObject({
-  /** Beginning of a sample's full name; HELP and TYPE lines are no samples. */
-  prefix: z.string('expected the beginning of a metric name').min(1),
-  /** Some sample must be at least this; without it any value counts, zeros too. */
-  min: z.number('expected a number').optional(),
-});
+const Wanted = z
+  .strictObject({
+    /** A sample's full name, whatever its labels; HELP and TYPE lines are no samples. */
+    name: z.string('expected the name of a metric').min(1).optional(),
+    /** Beginning of a sample's full name, where any metric of a kind will do. */
+    prefix: z.string('expected the beginning of a metric name').min(1).optional(),
+    /** Some sample must be at least this; without it any value counts, zeros too. */
+    min: z.number('expected a number').optional(),
+  })
+  .refine((w) => (w.name === undefined) !== (w.prefix === undefined), 'expected either name or prefix');
 type Wanted = z.infer<typeof Wanted>;
 
 const Args = z.strictObject({
-  samples: z.array(Wanted, 'expected a list of { prefix, min }').min(1),
+  samples: z.array(Wanted, 'expected a list of { name, min }').min(1),
   /** How long they may take to appear, ms. */
   within: Duration.default(5 * 60_000),
   /** Pause between two looks, ms. */
@@ -76,16 +80,24 @@ export function httpMetrics(deps: StepDeps): StepKind<TargetConfig> {
 function matching(samples: readonly MetricSample[], wanted: Wanted): MetricSample[] {
   return samples.filter(
     (sample) =>
-      sample.name.startsWith(wanted.prefix) && (wanted.min === undefined || sample.value >= wanted.min),
+      isNamed(sample, wanted) &&
+      // Seconds since the epoch at which a counter came to be, which is no value of it.
+      !sample.name.endsWith('_created') &&
+      (wanted.min === undefined || sample.value >= wanted.min),
   );
 }
 
-function sayWanted(wanted: Wanted): string {
-  return wanted.min === undefined ? `${wanted.prefix}*` : `${wanted.prefix}* of at least ${wanted.min}`;
+function isNamed(sample: MetricSample, { name, prefix }: Wanted): boolean {
+  return name === undefined ? sample.name.startsWith(prefix ?? '') : sample.name === name;
+}
+
+function sayWanted({ name, prefix, min }: Wanted): string {
+  const what = name ?? `${prefix}*`;
+  return min === undefined ? what : `${what} of at least ${min}`;
 }
 
 function listing(samples: readonly MetricSample[], wanted: readonly Wanted[]): string {
-  const shown = samples.filter((s) => wanted.some((w) => s.name.startsWith(w.prefix)));
+  const shown = samples.filter((s) => wanted.some((w) => isNamed(s, w)));
   return shown.length === 0 ? 'no sample with these names' : shown.slice(0, 100).map(render).join('\n');
 }
 

@@ -10,6 +10,7 @@ import { httpMetrics } from './http-metrics.js';
 import { jobsScheduled } from './jobs-scheduled.js';
 import { createPlans, type Plans } from './plan/plans.js';
 import { postgresActivity } from './postgres-activity.js';
+import { postgresAssert } from './postgres-assert.js';
 import { postgresCall } from './postgres-call.js';
 import { postgresIdentity } from './postgres-identity.js';
 import { postgresObjects } from './postgres-objects.js';
@@ -26,9 +27,10 @@ export function createChecks(deps: StepDeps, plans: Plans = createPlans(deps)): 
     alembicCurrent(deps),
     alembicPlan(plans),
     postgresIdentity(deps),
-    postgresActivity(),
+    postgresActivity(deps),
     postgresObjects(),
     postgresCall(),
+    postgresAssert(),
     redisConfig(),
     httpMetrics(deps),
     command(deps),

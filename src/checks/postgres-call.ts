@@ -4,13 +4,14 @@ import { type Queryable, type QueryResult, RollbackEscaped } from '../clients/po
 import type { TargetConfig } from '../config.js';
 import { Duration } from '../runbook/definition.js';
 import { defineKind, type StepKind } from '../runbook/step-kind.js';
-import { Expectation, mismatch, missing, show, wanted } from './expectation.js';
+import { Expectation, mismatch, missing, Numeral, show, wanted } from './expectation.js';
 import { failed, passed, plural, unknown } from './outcome.js';
 import { explain, unread, withSession } from './session.js';
+import { rolledBackProblem, SqlText, sqlProblem } from './sql-text.js';
 
 const Value = z.union([
   z.string(),
-  z.number(),
+  Numeral,
   z.boolean(),
   z.null(),
   z.strictObject({ of: z.string().regex(/^[\w-]+\.[\w-]+$/, 'expected CALL.COLUMN, such as first.id') }),
@@ -18,7 +19,7 @@ const Value = z.union([
 
 const Call = z.strictObject({
   id: z.string().regex(/^[\w-]+$/, 'expected a short name of letters, digits, "-" and "_"'),
-  sql: z.string().min(8, 'expected one SQL statement'),
+  sql: SqlText(rolledBackProblem),
   /** Bound to $1, $2, …; `{ of: call.column }` takes a value from an earlier call. */
   values: z.array(Value).default([]),
   /** Columns of the one row that must come back. */
@@ -51,6 +52,10 @@ export function postgresCall(): StepKind<TargetConfig> {
         lockTimeoutMs: args['lock-timeout'],
       };
       const log: string[] = [];
+      for (const call of args.calls) {
+        const problem = await sqlProblem(call.sql, rolledBackProblem);
+        if (problem !== null) return failed(`${call.id} was not sent: ${problem}`);
+      }
       try {
         const run = await withSession(context.target, session, (database) =>
           database.rolledBack((inside) => callAll(args.calls, inside, log)),

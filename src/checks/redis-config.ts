@@ -20,12 +20,13 @@ export function redisConfig(): StepKind<TargetConfig> {
       commands: ['CONFIG GET appendonly', 'CONFIG GET maxmemory-policy', 'INFO persistence'],
     }),
     async run(args, { target }) {
-      if (target.redisUrl === null) {
+      const { redisUrl } = target;
+      if (redisUrl === null) {
         return failed(`${target.name} has no Redis in the configuration; set its redis-url in m10.yml`);
       }
       // Loaded at the first look: the bot itself keeps no connection to Redis.
       const { readRedis } = await import('../clients/redis.js');
-      const read = await readRedis({ url: target.redisUrl, connectTimeoutMs: 5_000 });
+      const read = await readRedis({ ...target, redisUrl, connectTimeoutMs: 5_000 });
       if (read.kind === 'unreachable') {
         return unknown(`the configuration of Redis of ${target.name} could not be read: ${read.message}`);
       }
@@ -48,6 +49,7 @@ export function redisConfig(): StepKind<TargetConfig> {
         ...(facts.persistence.lastAofWrite === 'err'
           ? ['the last write of the append-only file failed']
           : []),
+        ...clusterProblem(facts.server.mode),
         ...(facts.replication.role === 'slave' ? ['it is a replica, which takes no writes'] : []),
       ];
       if (problems.length > 0) return failed(`Redis of ${target.name}: ${problems.join('; ')}`, { output });
@@ -63,6 +65,12 @@ export function redisConfig(): StepKind<TargetConfig> {
       });
     },
   });
+}
+
+/** Streams, their hash and their set are used together, which a cluster refuses with CROSSSLOT. */
+function clusterProblem(mode: string | null): string[] {
+  if (mode === 'cluster') return ['it runs in cluster mode, in which the jobs of M10 do not work'];
+  return mode === 'sentinel' ? ['it is a Sentinel, which keeps no data: name the Redis that it watches'] : [];
 }
 
 /** CONFIG is often forbidden; INFO still tells of the append-only file. */

@@ -1,8 +1,9 @@
 import { type DatabaseIdentity, readIdentity } from '../clients/postgres/identity.js';
-import { type RevisionTable, readRevision } from '../clients/postgres/revision.js';
+import type { RevisionTable } from '../clients/postgres/revision.js';
 import type { TargetConfig } from '../config.js';
 import type { TargetState } from '../runbook/events.js';
-import { sayRevision } from './revision.js';
+import { revisionLabel, sayRevision } from './revision.js';
+import type { Revisions } from './revisions.js';
 import { explain, type SessionResult, withSession } from './session.js';
 
 export interface TargetReader {
@@ -21,10 +22,10 @@ interface Facts {
 }
 
 /** Reads targets over plain connections: fast enough for every status, and right even while Alembic is broken. */
-export function createTargetReader(): TargetReader {
+export function createTargetReader(revisions: Revisions): TargetReader {
   return {
     async state(target) {
-      const read = await readFacts(target);
+      const read = await readFacts(revisions, target);
       if (read.kind !== 'ok') {
         const summary = `the database ${explain(read)}`;
         return { target: target.name, summary, revision: null, reachable: false };
@@ -33,12 +34,12 @@ export function createTargetReader(): TargetReader {
       return {
         target: target.name,
         summary: `at ${sayRevision(stored)}${identity.inRecovery ? ', on a read-only standby' : ''}`,
-        revision: stored.kind === 'at' ? stored.revision : null,
+        revision: revisionLabel(stored),
         reachable: true,
       };
     },
     async identityParts(target) {
-      const read = await readFacts(target);
+      const read = await readFacts(revisions, target);
       if (read.kind !== 'ok') throw new Error(`the database of ${target.name} ${explain(read)}`);
       const { identity, stored } = read.value;
       return {
@@ -52,13 +53,13 @@ export function createTargetReader(): TargetReader {
   };
 }
 
-function readFacts(target: TargetConfig): Promise<SessionResult<Facts>> {
+function readFacts(revisions: Revisions, target: TargetConfig): Promise<SessionResult<Facts>> {
   return withSession(
     target,
     { applicationName: 'm10bot:state', statementTimeoutMs: 5_000 },
     async (database) => ({
       identity: await readIdentity(database),
-      stored: await readRevision(database),
+      stored: await revisions.read(target, database),
     }),
   );
 }

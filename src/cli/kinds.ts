@@ -1,6 +1,7 @@
 import { createActions } from '../actions/index.js';
 import type { StepDeps } from '../checks/deps.js';
 import { createChecks } from '../checks/index.js';
+import { createRevisions } from '../checks/revisions.js';
 import { createProcesses } from '../clients/process.js';
 import type { TargetConfig } from '../config.js';
 import { noJobs } from '../runbook/jobs/port.js';
@@ -13,8 +14,10 @@ const offline = 'there is no connection to Slack here';
  * Slack nor a target is needed, and nothing of these dependencies is ever used.
  */
 export function offlineKinds(): ReadonlyMap<string, StepKind<TargetConfig>> {
+  const processes = createProcesses({ directory: '.' });
   const deps: StepDeps = {
-    processes: createProcesses({ directory: '.' }),
+    processes,
+    revisions: createRevisions({ processes, now: Date.now }),
     people: {
       verdict: async () => ({ kind: 'ineligible', code: 'lookup_failed', why: offline }),
       roster: async () => ({ eligible: [], ineligible: [], problems: [offline] }),

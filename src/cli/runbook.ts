@@ -1,15 +1,18 @@
 import { plural } from '../checks/outcome.js';
+import { sqlParser } from '../clients/sql/parser.js';
 import type { TargetConfig } from '../config.js';
 import { loadRunbook, RunbookError } from '../load-runbook.js';
 import type { StepKind } from '../runbook/step-kind.js';
 import type { Output } from './output.js';
 
 /** Reads a runbook without any connection and says what it holds, or everything that is wrong with it. */
-export function checkRunbookFile(
+export async function checkRunbookFile(
   file: string,
   kinds: ReadonlyMap<string, StepKind<TargetConfig>>,
   output: Output,
-): number {
+): Promise<number> {
+  // SQL of steps is read by PostgreSQL's parser, which has to be there before.
+  await sqlParser();
   try {
     const { runbook, digest } = loadRunbook(file, kinds, null);
     const blocks = [...runbook.phases, ...runbook.operations, runbook.rollback];

@@ -16,7 +16,7 @@ type End = { readonly why: string; readonly exitCode: number };
  * @throws what startBot throws
  */
 export async function start(config: Config, exitNow: (code: number) => void): Promise<number> {
-  const log = createLog(config.logLevel, createRedactor(config.secrets).redact);
+  const log = createLog(config.logLevel, createRedactor(config.secrets, config.shown).redact);
   let end: End | undefined;
   let told = (_: End): void => {};
   const ended = new Promise<End>((resolve) => {

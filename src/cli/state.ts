@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type pg from 'pg';
 import { startServer } from '../clients/process/server.js';
 import type { Config } from '../config.js';
+import { stateDriver } from '../main/state.js';
 import { clusterFolder } from '../store/embeddedCluster.js';
 import { createPool } from '../store/pool.js';
 
@@ -24,8 +25,9 @@ export async function openStateForReading({ state }: Pick<Config, 'state'>): Pro
       why: `there is no state in ${state.directory} yet; the bot has not been started`,
     };
   }
+  const url = state.databaseUrl === null ? (server?.url ?? '') : await stateDriver(state.databaseUrl);
   const pool = createPool({
-    url: state.databaseUrl ?? server?.url ?? '',
+    url,
     max: 2,
     applicationName,
     // The query in hand fails with the same error.

@@ -1,4 +1,4 @@
-import { nearest } from '../commands/nearest.js';
+import { nearest } from '../nearest.js';
 
 /** What can be asked of the program. `operand` is what may follow the words. */
 const commands = [
@@ -25,6 +25,12 @@ const commands = [
     operand: 'none',
     shown: 'runbook schema',
     about: 'Print the JSON Schema of runbooks, for editors',
+  },
+  {
+    name: 'runbook shape',
+    operand: 'none',
+    shown: 'runbook shape --target NAME --schema NAME',
+    about: 'Print the shape of a schema as it stands, for postgres.objects',
   },
   {
     name: 'audit verify',

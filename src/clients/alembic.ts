@@ -1,25 +1,25 @@
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import {
-  announcedSteps,
-  firstTokens,
-  parseRevisionEntries,
-  type RevisionEntry,
-  type RevisionStep,
-} from './alembic/output.js';
+  type ExpectedDatabase,
+  type ObserveRequest,
+  observedEnvironment,
+  REPORT_FILE,
+} from './alembic/observe.js';
+import { type Observed, observedOf } from './alembic/observed.js';
+import { type ReportStep, readReport } from './alembic/report.js';
 import { type AlembicTrouble, troubleOf } from './alembic/trouble.js';
+import { announcedSteps, firstTokens } from './alembic/unobserved.js';
 import { readingId } from './process/ids.js';
 import type { Processes, ProcessResult } from './process.js';
-import { splitStatements, type TransactionShape, transactionShape } from './sql.js';
 
 export interface AlembicOptions {
   readonly processes: Processes;
-  /** The project: the folder with alembic.ini. */
+  /** The project: the folder in which `alembic` is started. */
   readonly directory: string;
   /** The target's environment, PATH included; DATABASE_URL, PGAPPNAME and PGOPTIONS are added here. */
   readonly env: Readonly<Record<string, string>>;
   readonly databaseUrl: string;
-  /** Shows in pg_stat_activity, by which the backend of a migration is found again. */
+  /** Shows in pg_stat_activity. */
   readonly applicationName: string;
   /** Names the output folder of the operation, for instance `run-7/production.apply/1`. */
   readonly id: string;
@@ -27,7 +27,17 @@ export interface AlembicOptions {
   readonly readTimeoutMs?: number;
 }
 
+export type Direction = 'upgrade' | 'downgrade';
+
 export interface MigrateOptions {
+  /** The one database that may be changed. */
+  readonly target: ExpectedDatabase;
+  /** Where it must be. */
+  readonly from: readonly string[];
+  /** Steps that may run, in order. */
+  readonly steps: readonly ReportStep[];
+  /** SHA-256 of each file that was approved, by absolute path. */
+  readonly files: Readonly<Record<string, string>>;
   /** Milliseconds that a statement waits for a lock. */
   readonly lockTimeoutMs: number;
   readonly statementTimeoutMs?: number;
@@ -37,172 +47,188 @@ export interface MigrateOptions {
   readonly signal?: AbortSignal;
 }
 
-export type CurrentResult =
-  | { readonly kind: 'at'; readonly revision: string }
-  | { readonly kind: 'none' }
-  | { readonly kind: 'several'; readonly revisions: readonly string[] }
-  | AlembicTrouble;
-
-export type MigrateResult =
-  /** Exit code 0. Nothing in `ran` means that there was nothing to do, which Alembic does not tell otherwise. */
-  | { readonly kind: 'done'; readonly ran: readonly RevisionStep[]; readonly process: ProcessResult }
-  /** What was announced before the failure; its transaction was rolled back as far as it was one. */
-  | (AlembicTrouble & { readonly announced: readonly RevisionStep[] });
-
-export type SqlResult =
+/** What `alembic current` met: facts where it was observed, else what it printed. */
+export type ReadResult =
   | {
-      readonly kind: 'sql';
-      readonly sql: string;
-      /** What would run, in order. */
-      readonly steps: readonly RevisionStep[];
-      readonly shape: TransactionShape;
+      readonly kind: 'read';
+      readonly observed: Observed | null;
+      /** The revisions that the database is at, as Alembic has it. */
+      readonly heads: readonly string[];
     }
   | AlembicTrouble;
 
-export interface RevisionScript extends RevisionEntry {
-  /** Of the revision's file; modules that it imports are not in it. */
-  readonly sha256: string;
-}
+export type PrintResult =
+  | {
+      readonly kind: 'printed';
+      readonly sql: string;
+      readonly steps: readonly ReportStep[];
+      /** The rows of the version table afterwards; null when not observed. */
+      readonly heads: readonly string[] | null;
+      readonly observed: Observed | null;
+    }
+  /** Which steps would run is known, their SQL is not: a migration asks the database while it runs. */
+  | {
+      readonly kind: 'unprintable';
+      readonly why: string;
+      readonly steps: readonly ReportStep[];
+      readonly observed: Observed;
+    }
+  | AlembicTrouble;
+
+export type MigrateResult = {
+  /** Steps that ran to their end; where Alembic was not observed, those that it announced. */
+  readonly steps: readonly ReportStep[];
+} & (
+  | { readonly kind: 'done'; readonly observed: Observed | null; readonly process: ProcessResult }
+  | AlembicTrouble
+);
 
 export interface Alembic {
-  /** What `alembic current` says. Reading the table through the connection is far quicker: readRevision. */
-  current(signal?: AbortSignal): Promise<CurrentResult>;
-  heads(): Promise<{ readonly kind: 'heads'; readonly revisions: readonly string[] } | AlembicTrouble>;
-  /** The revisions after `from` (null: from the beginning) up to `to`, in the order in which they would run. */
-  history(
-    from: string | null,
-    to: string,
-  ): Promise<{ readonly kind: 'history'; readonly revisions: readonly RevisionScript[] } | AlembicTrouble>;
-  upgrade(to: string, options: MigrateOptions): Promise<MigrateResult>;
-  downgrade(to: string, options: MigrateOptions): Promise<MigrateResult>;
-  /** The SQL that an upgrade would run, without a connection. `from` null: from the beginning. */
-  sql(from: string | null, to: string): Promise<SqlResult>;
-  /** The SQL that a downgrade would run, without a connection. */
-  downgradeSql(from: string, to: string): Promise<SqlResult>;
-  script(
-    revision: string,
-  ): Promise<{ readonly kind: 'script'; readonly script: RevisionScript } | AlembicTrouble>;
-  /** The process id under which `upgrade` or `downgrade` runs, to look for it after a crash. */
-  processId(operation: 'upgrade' | 'downgrade'): string;
+  /** Runs `alembic current` in a session that only reads. */
+  read(target: ExpectedDatabase | null, signal?: AbortSignal): Promise<ReadResult>;
+  /** What a migration from these revisions to one would send, without a connection. */
+  print(direction: Direction, from: readonly string[], to: string): Promise<PrintResult>;
+  migrate(direction: Direction, to: string, options: MigrateOptions): Promise<MigrateResult>;
+  /** The process id under which a migration to a revision runs, to look for it after a crash. */
+  processId(direction: Direction, to: string): string;
 }
 
-/** SQL of a plan is read back whole up to this size. */
+/** SQL of an unobserved plan is read back whole up to this size. */
 const SQL_BYTES = 16 * 1_024 * 1_024;
 
-/** Runs Alembic on one project and database. Answers come from its output, since its exit codes prove little. */
+/**
+ * Runs the target's own Alembic with an observer inside, which reports facts and refuses what was not approved.
+ * Where the observer does not come to work, the output is all there is, and every result says so.
+ */
 export function createAlembic(options: AlembicOptions): Alembic {
-  const { processes, directory, id } = options;
+  const { processes, directory, id, applicationName } = options;
 
   function environment(settings: string): Record<string, string> {
     const pgOptions = [options.env.PGOPTIONS, settings].filter((part) => part).join(' ');
     return {
       ...options.env,
       DATABASE_URL: options.databaseUrl,
-      PGAPPNAME: options.applicationName,
+      PGAPPNAME: applicationName,
       ...(pgOptions === '' ? {} : { PGOPTIONS: pgOptions }),
     };
   }
 
-  async function read(argv: readonly string[], maxOutputBytes?: number, signal?: AbortSignal) {
-    const result = await processes.run({
-      id: readingId(id, argv[0] ?? 'read'),
+  async function start(
+    childId: string,
+    argv: readonly string[],
+    request: Omit<ObserveRequest, 'application_name'>,
+    more: {
+      readonly settings?: string;
+      readonly timeoutMs: number;
+      readonly graceMs?: number | undefined;
+      readonly signal?: AbortSignal | undefined;
+      readonly maxOutputBytes?: number;
+    },
+  ) {
+    const { folder } = processes.paths(childId);
+    const { settings = '', ...limits } = more;
+    const process = await processes.run({
+      id: childId,
       argv: ['alembic', ...argv],
       cwd: directory,
-      env: environment(''),
-      timeoutMs: options.readTimeoutMs ?? 60_000,
-      maxOutputBytes,
-      signal,
+      env: observedEnvironment(environment(settings), folder),
+      input: JSON.stringify({ ...request, application_name: applicationName }),
+      ...limits,
     });
-    const trouble = troubleOf(result);
-    if (trouble !== null) return trouble;
-    return { kind: 'stdout' as const, stdout: result.kind === 'exited' ? result.stdout : '' };
+    const facts = await readObserved(processes, childId);
+    // A Python that imports Alembic and then starts another one as a program was observed, and did nothing.
+    const idle = process.kind === 'exited' && process.exitCode === 0 && facts?.contexts.length === 0;
+    return { process, observed: idle ? null : facts };
   }
 
-  async function migrate(
-    direction: 'upgrade' | 'downgrade',
-    to: string,
-    given: MigrateOptions,
-  ): Promise<MigrateResult> {
-    const settings = [`-c lock_timeout=${Math.round(given.lockTimeoutMs)}`];
-    if (given.statementTimeoutMs !== undefined) {
-      settings.push(`-c statement_timeout=${Math.round(given.statementTimeoutMs)}`);
-    }
-    const result = await processes.run({
-      id: `${id}/${direction}`,
-      argv: ['alembic', direction, revisionArgument(to)],
-      cwd: directory,
-      env: environment(settings.join(' ')),
-      timeoutMs: given.timeoutMs,
-      graceMs: given.graceMs,
-      signal: given.signal,
-    });
-    const steps = result.kind === 'not_started' ? [] : announcedSteps(result.stderr);
-    const trouble = troubleOf(result);
-    return trouble === null
-      ? { kind: 'done', ran: steps, process: result }
-      : { ...trouble, announced: steps };
-  }
-
-  async function offline(direction: 'upgrade' | 'downgrade', range: string): Promise<SqlResult> {
-    const result = await read([direction, range, '--sql'], SQL_BYTES);
-    if (result.kind !== 'stdout') return result;
-    const sql = result.stdout;
-    return { kind: 'sql', sql, steps: announcedSteps(sql), shape: transactionShape(splitStatements(sql)) };
-  }
+  const reading = (mode: 'read' | 'print', from: readonly string[] | null) => ({
+    mode,
+    target: null,
+    lock_timeout_ms: 10_000,
+    statement_timeout_ms: null,
+    from,
+    steps: null,
+    files: null,
+  });
+  const readTimeoutMs = options.readTimeoutMs ?? 60_000;
 
   return {
-    async current(signal) {
-      const result = await read(['current'], undefined, signal);
-      if (result.kind !== 'stdout') return result;
-      const revisions = firstTokens(result.stdout);
-      const [revision] = revisions;
-      if (revision === undefined) return { kind: 'none' };
-      return revisions.length === 1 ? { kind: 'at', revision } : { kind: 'several', revisions };
+    async read(target, signal) {
+      const { process, observed } = await start(
+        readingId(id, 'current'),
+        ['current'],
+        { ...reading('read', null), target },
+        { timeoutMs: readTimeoutMs, signal },
+      );
+      const trouble = troubleOf(process, observed);
+      if (trouble !== null) return trouble;
+      const heads =
+        observed?.plans.at(-1)?.heads ?? (process.kind === 'exited' ? firstTokens(process.stdout) : []);
+      return { kind: 'read', observed, heads };
     },
-    async heads() {
-      const result = await read(['heads']);
-      return result.kind === 'stdout' ? { kind: 'heads', revisions: firstTokens(result.stdout) } : result;
+    async print(direction, from, to) {
+      const range = `${revisionArgument(from[0] ?? 'base')}:${revisionArgument(to)}`;
+      const { process, observed } = await start(
+        readingId(id, direction),
+        [direction, from.length === 0 ? revisionArgument(to) : range, '--sql'],
+        reading('print', from),
+        { timeoutMs: readTimeoutMs, maxOutputBytes: SQL_BYTES },
+      );
+      const trouble = troubleOf(process, observed);
+      if (observed === null) {
+        if (trouble !== null) return trouble;
+        const sql = process.kind === 'exited' ? process.stdout : '';
+        return { kind: 'printed', sql, steps: announcedSteps(sql), heads: null, observed };
+      }
+      const steps = observed.plans.flatMap((plan) => plan.steps);
+      if (trouble === null) {
+        return { kind: 'printed', sql: observed.sql, steps, heads: observed.heads, observed };
+      }
+      // Alembic knew what to run, and the migration broke off for want of a database.
+      return observed.errors[0]?.where === 'migration' && steps.length > 0
+        ? { kind: 'unprintable', why: trouble.evidence, steps, observed }
+        : trouble;
     },
-    async history(from, to) {
-      const range = `${from === null ? 'base' : revisionArgument(from)}:${revisionArgument(to)}`;
-      const result = await read(['history', '--verbose', '-r', range]);
-      if (result.kind !== 'stdout') return result;
-      const entries = withoutStart(parseRevisionEntries(result.stdout), from).toReversed();
-      return { kind: 'history', revisions: await Promise.all(entries.map(withDigest)) };
+    async migrate(direction, to, given) {
+      const settings = [`-c lock_timeout=${Math.round(given.lockTimeoutMs)}`];
+      if (given.statementTimeoutMs !== undefined) {
+        settings.push(`-c statement_timeout=${Math.round(given.statementTimeoutMs)}`);
+      }
+      const { process, observed } = await start(
+        `${id}/${direction}-${to}`,
+        [direction, revisionArgument(to)],
+        {
+          mode: 'migrate',
+          target: given.target,
+          lock_timeout_ms: Math.round(given.lockTimeoutMs),
+          statement_timeout_ms:
+            given.statementTimeoutMs === undefined ? null : Math.round(given.statementTimeoutMs),
+          from: given.from,
+          steps: given.steps.map((step) => [step.direction, step.revision] as const),
+          files: given.files,
+        },
+        {
+          settings: settings.join(' '),
+          timeoutMs: given.timeoutMs,
+          graceMs: given.graceMs,
+          signal: given.signal,
+        },
+      );
+      const steps = observed?.done ?? (process.kind === 'not_started' ? [] : announcedSteps(process.stderr));
+      const trouble = troubleOf(process, observed);
+      return trouble === null ? { kind: 'done', steps, observed, process } : { ...trouble, steps };
     },
-    upgrade: (to, given) => migrate('upgrade', to, given),
-    downgrade: (to, given) => migrate('downgrade', to, given),
-    sql: (from, to) =>
-      offline(
-        'upgrade',
-        from === null ? revisionArgument(to) : `${revisionArgument(from)}:${revisionArgument(to)}`,
-      ),
-    downgradeSql: (from, to) => offline('downgrade', `${revisionArgument(from)}:${revisionArgument(to)}`),
-    async script(revision) {
-      const result = await read(['show', revisionArgument(revision)]);
-      if (result.kind !== 'stdout') return result;
-      const [entry] = parseRevisionEntries(result.stdout);
-      if (entry === undefined) throw new Error(`alembic show printed no revision for ${revision}.`);
-      return { kind: 'script', script: await withDigest(entry) };
-    },
-    processId: (operation) => `${id}/${operation}`,
+    processId: (direction, to) => `${id}/${direction}-${to}`,
   };
 }
 
-async function withDigest(entry: RevisionEntry): Promise<RevisionScript> {
-  return {
-    ...entry,
-    sha256: createHash('sha256')
-      .update(await readFile(entry.path))
-      .digest('hex'),
-  };
-}
-
-/** The range of `history` includes the revision it starts from, which would not run. */
-function withoutStart(entries: readonly RevisionEntry[], from: string | null): readonly RevisionEntry[] {
-  if (from === null) return entries;
-  const exact = entries.some((entry) => entry.revision === from);
-  return entries.filter(({ revision }) => (exact ? revision !== from : !revision.startsWith(from)));
+/** What the observer of a child has reported so far; null when it never came to work. */
+export async function readObserved(
+  processes: Pick<Processes, 'paths'>,
+  childId: string,
+): Promise<Observed | null> {
+  const events = await readReport(join(processes.paths(childId).folder, REPORT_FILE));
+  return events === null ? null : observedOf(events);
 }
 
 /** @throws for a relative step such as -1, which means another thing each time and reads like an option. */

@@ -1,18 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import pg from 'pg';
+import type pg from 'pg';
 import { z } from 'zod';
+import { openClient, type SessionOptions, type Unreachable } from './postgres/connecting.js';
 import { describeFailure, SQLSTATE } from './postgres/failure.js';
-import { parseDatabaseUrl, tlsOptions } from './postgres/url.js';
 
-export interface ConnectOptions {
-  readonly url: string;
-  /** Shows in pg_stat_activity, by which a session is found again. */
-  readonly applicationName: string;
-  /** Milliseconds; 0 for none. */
-  readonly statementTimeoutMs: number;
-  /** Milliseconds; 0 for none. */
-  readonly lockTimeoutMs: number;
-  readonly connectTimeoutMs: number;
+export interface ConnectOptions extends SessionOptions {
   /** Called for what comes on the channels that the session listens to. */
   readonly onNotification?: (channel: string) => void;
   /** Called when the connection has ended, by whatever cause. */
@@ -62,13 +54,7 @@ export interface Database extends Queryable {
   close(): Promise<void>;
 }
 
-export type Connection =
-  | { readonly kind: 'connected'; readonly database: Database }
-  | {
-      readonly kind: 'unreachable';
-      readonly cause: 'url' | 'network' | 'authentication' | 'no_database' | 'not_ready' | 'other';
-      readonly message: string;
-    };
+export type Connection = { readonly kind: 'connected'; readonly database: Database } | Unreachable;
 
 /** A statement inside a transaction that had to be rolled back ended that transaction. */
 export class RollbackEscaped extends Error {
@@ -81,51 +67,15 @@ export class RollbackEscaped extends Error {
   }
 }
 
-/** Opens one connection. Nothing is taken from the environment: what is not in the options or URL isn't used. */
+/** Opens one connection; see `openClient` for what is made sure of. */
 export async function connect(options: ConnectOptions): Promise<Connection> {
-  const parsed = parseDatabaseUrl(options.url);
-  if (parsed.kind === 'bad_url') return { kind: 'unreachable', cause: 'url', message: parsed.problem };
-  const { host, port, user, password, database, parameters } = parsed.address;
-  let client: pg.Client;
-  try {
-    client = new pg.Client({
-      host,
-      port,
-      user,
-      database,
-      // A function, since the driver would fill an empty value from PGPASSWORD or a password file.
-      password: () => password ?? '',
-      ssl: tlsOptions(parameters),
-      application_name: options.applicationName,
-      // Always set, so that PGOPTIONS of this process is not used. Ours come last and win.
-      options: [
-        parameters.options ?? '',
-        `-c statement_timeout=${Math.round(options.statementTimeoutMs)}`,
-        `-c lock_timeout=${Math.round(options.lockTimeoutMs)}`,
-      ].join(' '),
-      connectionTimeoutMillis: options.connectTimeoutMs,
-      keepAlive: true,
-      // The server's timeout cannot act when the network swallows its answer.
-      ...(options.statementTimeoutMs > 0 ? { query_timeout: options.statementTimeoutMs + 5_000 } : {}),
-    });
-  } catch (error) {
-    // A certificate file that cannot be read.
-    return unreachable(error);
-  }
-  // An idle connection that dies emits an error; the next query then fails and tells.
-  client.on('error', () => {});
+  const opened = await openClient(options);
+  if (opened.kind === 'unreachable') return opened;
+  const { client, pid } = opened;
   const { onNotification, onEnd } = options;
   if (onNotification !== undefined) client.on('notification', ({ channel }) => onNotification(channel));
   if (onEnd !== undefined) client.on('end', onEnd);
-  try {
-    await client.connect();
-  } catch (error) {
-    // A session that is left in the middle of its login holds up every DROP DATABASE of the server.
-    client.end().catch(() => undefined);
-    return unreachable(error);
-  }
   const queryable = queryableOf(client);
-  const [session] = await queryable.rows(z.object({ pid: z.int() }), 'select pg_backend_pid() as pid');
   let open = false;
 
   async function within<T>(
@@ -159,7 +109,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     kind: 'connected',
     database: {
       ...queryable,
-      backendPid: session?.pid ?? 0,
+      backendPid: pid,
       async transaction(work, transaction = {}) {
         return within(work, transaction, async () => {
           // COMMIT of a failed transaction reports ROLLBACK and no error.
@@ -237,19 +187,4 @@ async function stillInside(client: pg.Client, token: string): Promise<boolean> {
     if (failure?.kind === 'sql_error' && failure.code === SQLSTATE.inFailedTransaction) return true;
     throw error;
   }
-}
-
-function unreachable(error: unknown): Connection {
-  const message = error instanceof Error ? error.message || String(error) : String(error);
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const firstOf = error instanceof AggregateError ? error.errors.map(String).join('; ') : message;
-  const at = (cause: (Connection & { kind: 'unreachable' })['cause']): Connection => ({
-    kind: 'unreachable',
-    cause,
-    message: firstOf,
-  });
-  if (/^28/.test(code) || /password|SASL/.test(message)) return at('authentication');
-  if (code === '3D000') return at('no_database');
-  if (/^(57P03|53300)$/.test(code)) return at('not_ready');
-  return describeFailure(error)?.kind === 'connection_lost' ? at('network') : at('other');
 }

@@ -91,11 +91,24 @@ export interface Processes {
   release(): void;
 }
 
+/** This process may do nothing more: a child that runs goes on, and whoever takes over finds it. */
+export class LeftAlone extends Error {
+  override readonly name = 'LeftAlone';
+  constructor(reason: unknown) {
+    super('left alone: somebody else takes over', { cause: reason });
+  }
+}
+
 export interface ProcessesOptions {
   /** Where the folders of the children are made. */
   readonly directory: string;
   /** Applied to the arguments that are written to child.json. */
   readonly redact?: (text: string) => string;
+  /**
+   * Whether an aborted signal, by its reason, means that this process may do nothing more and somebody else takes
+   * over: then what runs is left alone, and nothing else is started. By default every abort ends the child.
+   */
+  readonly leaves?: (reason: unknown) => boolean;
 }
 
 const DEFAULT_GRACE_MS = 5_000;
@@ -107,18 +120,21 @@ const DEFAULT_OUTPUT_BYTES = 256 * 1_024;
  */
 export function createProcesses(options: ProcessesOptions): Processes {
   const releases = new Set<() => void>();
+  const leaves = options.leaves ?? (() => false);
 
   async function run(spec: ProcessSpec): Promise<ProcessResult> {
     const paths = childPaths(options.directory, spec.id);
     if (spec.signal?.aborted === true) {
+      if (leaves(spec.signal.reason)) throw new LeftAlone(spec.signal.reason);
       return notStarted('stopped_before', 'Stopped before the program was started.');
     }
     if (!isDirectory(spec.cwd)) return notStarted('no_directory', `no such directory: ${spec.cwd}`);
     const [name, ...args] = spec.argv;
     const program = await findProgram(name, spec.env.PATH, spec.cwd);
     if (program.kind !== 'found') return notStarted(program.kind, program.reason);
-    const files = await openOutput(paths);
-    if (files === null) return notStarted('id_used', `the id was used before: ${spec.id}`);
+    const opened = await openOutput(paths);
+    if (opened === null) return notStarted('id_used', `the id was used before: ${spec.id}`);
+    const files = opened;
 
     const input = spec.input === undefined ? null : await openInput(paths, spec.input);
     const startedAt = new Date();
@@ -155,54 +171,72 @@ export function createProcesses(options: ProcessesOptions): Processes {
         await child;
         files.close();
         const why = error instanceof Error ? error.message : String(error);
-        return notStarted('other', `Killed at once, since its record could not be written: ${why}`);
+        const durationMs = Date.now() - startedAt.getTime();
+        // It ran for a moment, and a moment may be enough for a change.
+        return {
+          kind: 'killed_by_signal',
+          signal: 'SIGKILL',
+          stdout: '',
+          stderr: `Killed by the bot right after its start, since its record could not be written: ${why}`,
+          stdoutPath: paths.stdout,
+          stderrPath: paths.stderr,
+          durationMs,
+        };
       }
     }
     const ender =
-      pid === undefined ? null : watchForEnd(pid, { ...spec, graceMs: spec.graceMs ?? DEFAULT_GRACE_MS });
+      pid === undefined
+        ? null
+        : watchForEnd(pid, { ...spec, leaves, graceMs: spec.graceMs ?? DEFAULT_GRACE_MS });
     const release = () => {
       child.unref();
       ender?.release();
     };
     releases.add(release);
-    const ended = await child;
-    const cause = ender === null ? null : await ender.finished();
-    releases.delete(release);
-    files.close();
+    /** Sees the end and records it, for whoever took over as well. */
+    async function toTheEnd(): Promise<ProcessResult> {
+      const ended = await child;
+      const cause = ender === null ? null : await ender.finished();
+      releases.delete(release);
+      files.close();
 
-    const durationMs = Date.now() - startedAt.getTime();
-    const exitCode = ended.exitCode ?? null;
-    const signal = ended.signal ?? null;
-    const record = (kind: ExitRecord['kind']): void => {
-      try {
-        writeExit(paths, { kind, exitCode, signal, endedAt: new Date().toISOString(), durationMs });
-      } catch {
-        // The end was seen and is returned; whoever looks later finds an end that nobody saw.
+      const durationMs = Date.now() - startedAt.getTime();
+      const exitCode = ended.exitCode ?? null;
+      const signal = ended.signal ?? null;
+      const record = (kind: ExitRecord['kind']): void => {
+        try {
+          writeExit(paths, { kind, exitCode, signal, endedAt: new Date().toISOString(), durationMs });
+        } catch {
+          // The end was seen and is returned; whoever looks later finds an end that nobody saw.
+        }
+      };
+      if (pid === undefined) {
+        record('not_started');
+        return notStarted(
+          'other',
+          ended.failed ? (ended.shortMessage ?? 'the spawn failed') : 'the spawn failed',
+        );
       }
-    };
-    if (pid === undefined) {
-      record('not_started');
-      return notStarted(
-        'other',
-        ended.failed ? (ended.shortMessage ?? 'the spawn failed') : 'the spawn failed',
-      );
+      const kind = cause ?? (signal === null ? 'exited' : 'killed_by_signal');
+      record(kind);
+      const maxBytes = spec.maxOutputBytes ?? DEFAULT_OUTPUT_BYTES;
+      const output = {
+        stdout: await readCut(paths.stdout, maxBytes),
+        stderr: await readCut(paths.stderr, maxBytes),
+        stdoutPath: paths.stdout,
+        stderrPath: paths.stderr,
+        durationMs,
+      };
+      if (cause === 'timed_out') {
+        return { kind: 'timed_out', timeoutMs: spec.timeoutMs, exitCode, signal, ...output };
+      }
+      if (cause === 'stopped') return { kind: 'stopped', exitCode, signal, ...output };
+      if (exitCode !== null) return { kind: 'exited', exitCode, ...output };
+      return { kind: 'killed_by_signal', signal: signal ?? 'unknown', ...output };
     }
-    const kind = cause ?? (signal === null ? 'exited' : 'killed_by_signal');
-    record(kind);
-    const maxBytes = spec.maxOutputBytes ?? DEFAULT_OUTPUT_BYTES;
-    const output = {
-      stdout: await readCut(paths.stdout, maxBytes),
-      stderr: await readCut(paths.stderr, maxBytes),
-      stdoutPath: paths.stdout,
-      stderrPath: paths.stderr,
-      durationMs,
-    };
-    if (cause === 'timed_out') {
-      return { kind: 'timed_out', timeoutMs: spec.timeoutMs, exitCode, signal, ...output };
-    }
-    if (cause === 'stopped') return { kind: 'stopped', exitCode, signal, ...output };
-    if (exitCode !== null) return { kind: 'exited', exitCode, ...output };
-    return { kind: 'killed_by_signal', signal: signal ?? 'unknown', ...output };
+    const end = toTheEnd();
+    if (ender === null) return end;
+    return Promise.race([end, leftAlone(ender.left)]);
   }
 
   function look(id: string): ProcessSighting {
@@ -233,6 +267,15 @@ export function createProcesses(options: ProcessesOptions): Processes {
       for (const release of releases) release();
     },
   };
+}
+
+/** Rejects once a child is left to somebody else: whoever waited for it must do nothing more. */
+function leftAlone(left: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const tell = () => reject(new LeftAlone(left.reason));
+    if (left.aborted) tell();
+    else left.addEventListener('abort', tell, { once: true });
+  });
 }
 
 function notStarted(code: NotStartedCode, reason: string): ProcessResult {

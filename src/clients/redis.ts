@@ -1,8 +1,10 @@
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import { openRedis } from './redis-connection.js';
+import { describeRedisFailure, type RedisFailure } from './redis-failure.js';
+import { type RedisPlace, redisUrlProblem } from './redis-url.js';
 
-export interface RedisOptions {
-  readonly url: string;
+export interface RedisOptions extends RedisPlace {
   readonly connectTimeoutMs: number;
 }
 
@@ -45,40 +47,24 @@ export type RedisResult =
   | { readonly kind: 'read'; readonly facts: RedisFacts }
   | {
       readonly kind: 'unreachable';
-      readonly cause: 'url' | 'network' | 'authentication' | 'other';
+      readonly cause: 'url' | 'network' | 'tls' | 'authentication' | 'other';
       readonly message: string;
     };
 
 /** Connects once, without retries, reads configuration and INFO, and disconnects. */
 export async function readRedis(options: RedisOptions): Promise<RedisResult> {
-  if (!/^rediss?:\/\/./.test(options.url) || !URL.canParse(options.url)) {
-    return { kind: 'unreachable', cause: 'url', message: 'The URL does not read redis://… or rediss://….' };
-  }
-  // connect() rejects with "Connection is closed"; the cause comes as an event before that.
-  let cause: Error | undefined;
-  const redis = new Redis(options.url, {
-    lazyConnect: true,
-    connectTimeout: options.connectTimeoutMs,
-    commandTimeout: options.connectTimeoutMs,
-    // How long a polite goodbye may take: a server that is silent would hold it for two seconds.
-    disconnectTimeout: 200,
-    retryStrategy: () => null,
-    maxRetriesPerRequest: 0,
-    enableOfflineQueue: false,
-  });
-  redis.on('error', (error) => {
-    cause ??= error;
-  });
+  const problem = redisUrlProblem(options.redisUrl);
+  if (problem !== null) return { kind: 'unreachable', cause: 'url', message: problem };
+  const { connectTimeoutMs } = options;
+  let redis: Redis | undefined;
   try {
-    await redis.connect();
-    // A server that wants a password lets everyone connect.
-    await redis.ping();
+    redis = await openRedis(options, 'm10bot', { connectTimeoutMs, commandTimeoutMs: connectTimeoutMs });
     const config = await readConfig(redis);
     return { kind: 'read', facts: { config, ...parseInfo(await readInfo(redis)) } };
   } catch (error) {
-    return unreachable(cause ?? error);
+    return unreachable(error);
   } finally {
-    redis.disconnect();
+    redis?.disconnect();
   }
 }
 
@@ -150,14 +136,17 @@ function pairs(reply: unknown): [string, string][] {
 }
 
 function unreachable(error: unknown): RedisResult {
-  const message = error instanceof Error ? error.message || String(error) : String(error);
-  if (/WRONGPASS|NOAUTH|invalid password|NOPERM|AUTH/.test(message)) {
-    return { kind: 'unreachable', cause: 'authentication', message };
-  }
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const isNetwork = /^E[A-Z]+/.test(code) || /ETIMEDOUT|timed out|Connection is closed/.test(message);
-  return { kind: 'unreachable', cause: isNetwork ? 'network' : 'other', message };
+  const failure = describeRedisFailure(error);
+  if (failure === null) throw error;
+  return { kind: 'unreachable', cause: causes[failure.kind] ?? 'other', message: failure.message };
 }
+
+const causes: Partial<Record<RedisFailure['kind'], 'network' | 'tls' | 'authentication'>> = {
+  gone: 'network',
+  tls: 'tls',
+  authentication: 'authentication',
+  permission: 'authentication',
+};
 
 function numberOrNull(text: string | undefined): number | null {
   const value = Number(text);

@@ -6,6 +6,7 @@ import {
   WebAPIRequestError,
   WebClient,
 } from '@slack/web-api';
+import { z } from 'zod';
 
 /** A file that is shared into a channel or a thread. */
 export interface FileToShare {
@@ -25,10 +26,11 @@ export interface Slack {
    */
   call(method: string, args: Readonly<Record<string, unknown>>): Promise<unknown>;
   /**
-   * Shares a text file.
+   * Shares a text file. Slack answers before the message that shows it stands, so only the file is known.
+   * @returns the file's id, such as `F0ABC`
    * @throws SlackCallError
    */
-  share(file: FileToShare): Promise<void>;
+  share(file: FileToShare): Promise<string>;
 }
 
 /** Why a call gave no answer that can be used. */
@@ -88,16 +90,21 @@ export function createSlack(options: SlackOptions): Slack {
       const what = { filename: file.filename, title: file.title, content: file.content };
       const where = { channel_id: file.channel };
       const { threadTs } = file;
-      await attempt('files.uploadV2', () =>
-        client.filesUploadV2(
+      return attempt('files.uploadV2', async () => {
+        const answer = await client.filesUploadV2(
           threadTs === undefined ? { ...what, ...where } : { ...what, ...where, thread_ts: threadTs },
-        ),
-      );
+        );
+        const [id] = Shared.parse(answer).files.flatMap((each) => each.files.map((shared) => shared.id));
+        if (id === undefined) throw new Error('Slack shared a file and did not say which');
+        return id;
+      });
     },
   };
 }
 
-async function attempt(method: string, call: () => Promise<unknown>): Promise<unknown> {
+const Shared = z.object({ files: z.array(z.object({ files: z.array(z.object({ id: z.string() })) })) });
+
+async function attempt<T>(method: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {

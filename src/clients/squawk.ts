@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { lastWords, readingId } from './process/ids.js';
 import type { Processes } from './process.js';
-import { splitStatements } from './sql.js';
+import { parseScript } from './sql/parse-script.js';
 
 export interface SqlFinding {
   readonly rule: string;
@@ -78,7 +78,7 @@ export async function lintSql(sql: string, options: LintOptions): Promise<LintRe
   const report = reportSchema.safeParse(parseJson(result.stdout));
   if (!report.success)
     return { kind: 'failed', evidence: lastWords(result) || z.prettifyError(report.error) };
-  const statements = splitStatements(sql);
+  const { statements } = await parseScript(sql);
   return {
     kind: 'linted',
     findings: report.data.map((entry) => {

@@ -4,6 +4,7 @@ import type { M10Port } from '../runbook/jobs/m10-port.js';
 import type { JobsPort } from '../runbook/jobs/port.js';
 import type { GateFloor } from '../runbook/policy.js';
 import type { OpenedRun } from '../runbook/state.js';
+import type { Undelivered } from '../store/held.js';
 import type { JobsJournal } from '../store/jobs.js';
 import type { Journal } from '../store/journal.js';
 import type { Runs } from '../store/runs.js';
@@ -19,6 +20,8 @@ export interface CommandDeps {
   readonly runs: Runs;
   readonly journal: Pick<Journal, 'read' | 'verify'>;
   readonly board: Board;
+  /** What Slack has not taken; null when that cannot be read now. */
+  undelivered(): Promise<Undelivered | null>;
   nextRunNumber(): Promise<number>;
   /** What each configured target asks of gates, by its name. */
   readonly floors: Readonly<Record<string, GateFloor>>;

@@ -1,8 +1,8 @@
+import { nearest } from '../nearest.js';
 import type { LockSeen, M10Port } from '../runbook/jobs/m10-port.js';
 import { type Refusal, refuse } from '../runbook/refusal.js';
 import type { CommandContext } from './context.js';
 import { noAnswer, notAllowed } from './m10-refusals.js';
-import { nearest } from './nearest.js';
 import { openBeside } from './open-beside.js';
 import type { Operation } from './operate.js';
 import type { Reply } from './reply.js';

@@ -1,7 +1,7 @@
+import { nearest } from '../nearest.js';
 import { parseDuration } from '../runbook/definition.js';
 import { isJobName, type JobName, jobNames } from '../runbook/jobs/names.js';
-import { nearest } from './nearest.js';
-import { error, type ParseError, quote, readable, shortened, tooLong, wrong } from './parse-words.js';
+import { error, type ParseError, plain, quote, readable, shortened, tooLong, wrong } from './parse-words.js';
 import { SLASH, type UsageName, usages } from './usages.js';
 
 /** Words about the M10 objects and jobs of a target. */
@@ -44,7 +44,7 @@ export function parseM10(name: M10Name, rest: readonly string[]): Read {
     case 'replays':
       return replaysOf(words);
     case 'replay': {
-      const [message = '', ...more] = words;
+      const [message = '', ...more] = words.map(plain);
       if (!/^\d{1,20}-\d{1,20}$/.test(message) || more.length > 0) {
         return wrong(name, 'A replay takes the id of one dead letter, such as 1718000000000-0.');
       }
@@ -55,7 +55,7 @@ export function parseM10(name: M10Name, rest: readonly string[]): Read {
 
 function jobsOf([verb, which, ...more]: readonly string[]): Read {
   const name = 'jobs';
-  switch (verb?.toLowerCase()) {
+  switch (verb === undefined ? undefined : plain(verb).toLowerCase()) {
     case undefined:
       return done({ name, verb: 'show' });
     case 'run': {
@@ -81,7 +81,7 @@ function jobsOf([verb, which, ...more]: readonly string[]): Read {
 
 function switched(verb: 'pause' | 'resume', which: string | undefined, more: readonly string[]): Read {
   const usage: UsageName = `jobs ${verb}`;
-  const job = which?.toLowerCase() === 'all' ? 'all' : jobOf(usage, which, ['all']);
+  const job = plain(which ?? '').toLowerCase() === 'all' ? 'all' : jobOf(usage, which, ['all']);
   if (typeof job !== 'string') return job;
   const reason = readable(more.join(' '));
   // Switching off is a way of stopping, which is never refused over its wording.
@@ -93,7 +93,7 @@ function locksOf([verb, ...rest]: readonly string[]): Read {
   const name = 'locks';
   // Nothing keeps a worker from a name of several words.
   const lock = rest.join(' ');
-  switch (verb?.toLowerCase()) {
+  switch (verb === undefined ? undefined : plain(verb).toLowerCase()) {
     case undefined:
       return done({ name, verb: 'show' });
     case 'cleanup':
@@ -115,11 +115,11 @@ function locksOf([verb, ...rest]: readonly string[]): Read {
 
 function outboxOf([verb, number = '', ...more]: readonly string[]): Read {
   const name = 'outbox';
-  switch (verb?.toLowerCase()) {
+  switch (verb === undefined ? undefined : plain(verb).toLowerCase()) {
     case undefined:
       return done({ name, verb: 'show' });
     case 'retry': {
-      const id = Number(/^#?(\d{1,15})$/.exec(number)?.[1] ?? 0);
+      const id = Number(/^#?(\d{1,15})$/.exec(plain(number))?.[1] ?? 0);
       if (id < 1 || more.length > 0) {
         return wrong(
           'outbox retry',
@@ -136,7 +136,7 @@ function outboxOf([verb, number = '', ...more]: readonly string[]): Read {
 function replaysOf([verb, ...more]: readonly string[]): Read {
   const name = 'replays';
   const cleanup = 'replays cleanup';
-  switch (verb?.toLowerCase()) {
+  switch (verb === undefined ? undefined : plain(verb).toLowerCase()) {
     case undefined:
       return done({ name, verb: 'show' });
     case 'cleanup': {
@@ -145,7 +145,7 @@ function replaysOf([verb, ...more]: readonly string[]): Read {
       if (option !== '--older-than' || age === '' || others.length > 0) {
         return wrong(cleanup, 'A clean-up says how old an entry must be to go.');
       }
-      const olderThanMs = parseDuration(age.toLowerCase());
+      const olderThanMs = parseDuration(plain(age).toLowerCase());
       if (olderThanMs === null || olderThanMs > MOST_AGE) {
         return wrong(cleanup, `"${quote(age)}" is no age; one is written like 30d or 36h.`);
       }
@@ -168,7 +168,7 @@ function jobOf(
   more: readonly string[] = [],
 ): JobName | ParseError {
   if (typed === undefined) return wrong(usage, `Which job? ${listed(more)}.`);
-  const word = typed.toLowerCase();
+  const word = plain(typed).toLowerCase();
   if (isJobName(word)) return word;
   const near = nearest(word, [...jobNames, ...more]);
   const hint = near === undefined ? `There are ${listed(more)}.` : `Did you mean \`${near}\`?`;
@@ -201,9 +201,11 @@ function done(command: M10Command): Read {
   return { kind: 'command', command };
 }
 
-/** Slack's clients write two hyphens as a dash. */
+/** Slack's clients write two hyphens as a dash, and pages write dashes of many kinds. */
 function flag(word: string): string {
-  return word.toLowerCase().replace(/^[\u2013\u2014]-?/, '--');
+  return plain(word)
+    .toLowerCase()
+    .replace(/^-+(?=[a-z])/, '--');
 }
 
 function quoteless(word: string): string {

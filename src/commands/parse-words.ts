@@ -1,4 +1,4 @@
-import { nearest } from './nearest.js';
+import { nearest } from '../nearest.js';
 import { SLASH, type UsageName, usages } from './usages.js';
 
 /** Most characters of a command's text, and of a reason in it. */
@@ -35,7 +35,43 @@ export function shortened(reason: string): string {
 
 /** A word as it is quoted back: short, and without what would end the quotation. */
 export function quote(typed: string): string {
-  return readable(typed).replaceAll('`', '').slice(0, 40);
+  // A sign that nobody sees is shown by its number, or the answer would quote the very word that is known.
+  return readable(typed)
+    .replaceAll('`', '')
+    .replace(
+      /[\p{Cf}\p{Cc}]/gu,
+      (sign) => `<U+${sign.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0')}>`,
+    )
+    .slice(0, 60);
+}
+
+/** Characters without a picture of their own: format, control, and letters that are blank. */
+const unseen = /\p{Cf}|\p{Cc}|\p{Default_Ignorable_Code_Point}/gu;
+
+/**
+ * A word of a command as a keyboard would have it: what was pasted brings signs that nobody sees, dashes of other
+ * kinds, wide letters and quotation marks. For words that the bot knows; people's own text stays as it is.
+ */
+export function plain(word: string): string {
+  return word
+    .normalize('NFKC')
+    .replace(unseen, '')
+    .replace(/[\p{Pd}\u2212]/gu, '-')
+    .replace(/[`\u2018-\u201f\u00ab\u00bb]/g, '');
+}
+
+/** The words of a command, also of one that was pasted whole with its slash, in backticks or quotation marks. */
+export function wordsOf(text: string): string[] {
+  const words = text.split(/[\s\p{Z}]+/u).filter((word) => word.replace(unseen, '') !== '');
+  const opened = /^["']?$/.exec(plain(words[0] ?? '').slice(0, 1))?.[0];
+  if (opened === '"' || opened === "'") {
+    words[0] = plain(words[0] ?? '').slice(1);
+    const last = words.length - 1;
+    words[last] = (words[last] ?? '').replace(new RegExp(`${opened}$`), '');
+  }
+  const [first = ''] = words;
+  if (plain(first).toLowerCase() === SLASH) words.shift();
+  return words.filter((word) => word !== '');
 }
 
 /** The usage of the command that was most likely meant. */

@@ -4,10 +4,12 @@ import {
   MAX_TEXT,
   meant,
   type ParseError,
+  plain,
   quote,
   readable,
   shortened,
   tooLong,
+  wordsOf,
   wrong,
 } from './parse-words.js';
 import { type CommandName, commandNames, SLASH } from './usages.js';
@@ -30,9 +32,9 @@ export type Parsed = { readonly kind: 'command'; readonly command: ParsedCommand
  * its wording: a reason that is too long is cut.
  */
 export function parse(text: string): Parsed {
-  const words = text.slice(0, MAX_TEXT).trim().split(/\s+/);
-  const word = (words[0] ?? '').toLowerCase().replace(/[^a-z]+$/, '');
-  if (words[0] === '' || words[0] === undefined) return { kind: 'command', command: { name: 'help' } };
+  const words = wordsOf(text.slice(0, MAX_TEXT));
+  const word = keyword(words[0] ?? '');
+  if (words[0] === undefined) return { kind: 'command', command: { name: 'help' } };
 
   const name = commandNames.find((known) => known === word);
   if (name === 'stop') return { kind: 'command', command: stopOf(words.slice(1)) };
@@ -52,7 +54,7 @@ function argumentsOf(name: Exclude<CommandName, 'stop'>, rest: readonly string[]
   const reason = readable(rest.join(' '));
   switch (name) {
     case 'skip': {
-      const step = readable(rest[0] ?? '').replaceAll('`', '');
+      const step = plain(readable(rest[0] ?? ''));
       const why = readable(rest.slice(1).join(' '));
       if (step === '' || why === '')
         return wrong(name, 'A skip names the step and a reason, for the record.');
@@ -65,7 +67,7 @@ function argumentsOf(name: Exclude<CommandName, 'stop'>, rest: readonly string[]
       return tooLong(name, reason) ?? { kind: 'command', command: { name, reason } };
     case 'audit': {
       if (rest.length === 0) return { kind: 'command', command: { name, run: null } };
-      const number = /^#?(\d{1,9})$/.exec(rest[0] ?? '')?.[1];
+      const number = /^#?(\d{1,9})$/.exec(plain(rest[0] ?? ''))?.[1];
       if (number === undefined || rest.length > 1) return wrong(name, 'A run is named by its number.');
       return { kind: 'command', command: { name, run: Number(number) } };
     }
@@ -90,13 +92,20 @@ function argumentsOf(name: Exclude<CommandName, 'stop'>, rest: readonly string[]
 }
 
 function stopOf(rest: readonly string[]): ParsedCommand {
-  const now = rest[0]?.toLowerCase().replace(/[^a-z]+$/, '') === 'now';
+  const now = keyword(rest[0] ?? '') === 'now';
   const reason = readable(rest.slice(now ? 1 : 0).join(' '));
   return {
     name: 'stop',
     now,
     reason: shortened(reason),
   };
+}
+
+/** A word in small letters, without what people put around it: quotation marks, a slash, points of exclamation. */
+function keyword(typed: string): string {
+  return plain(typed)
+    .toLowerCase()
+    .replace(/^[^a-z]+|[^a-z]+$/g, '');
 }
 
 function unknown(typed: string): Parsed {

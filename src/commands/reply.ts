@@ -3,6 +3,7 @@ import type { JobName } from '../runbook/jobs/names.js';
 import type { JobOverview, JobRunRecord } from '../runbook/jobs/port.js';
 import type { JobRequest } from '../runbook/jobs/state.js';
 import type { OpenedRun } from '../runbook/state.js';
+import type { Undelivered } from '../store/held.js';
 
 /**
  * What a command answers, as data. Changes are told by the journal, so their reply is short; looks are the
@@ -20,6 +21,8 @@ export type Reply =
       readonly beside: OpenedRun | null;
       /** The run that was open last, shown when none is open. */
       readonly last: OpenedRun | null;
+      /** What Slack has not taken; null when that could not be read. */
+      readonly undelivered: Undelivered | null;
       readonly now: number;
       readonly by: string;
     }

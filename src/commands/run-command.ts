@@ -54,7 +54,7 @@ export async function runCommand(
     case 'help':
       return help();
     case 'status':
-      return status(await context.board.now(), context.user, now);
+      return status(await context.board.now(), await context.undelivered(), context.user, now);
     case 'preflight':
       return preflight(context);
     case 'next':

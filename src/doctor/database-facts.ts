@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { sayRevision } from '../checks/revision.js';
 import { attempt } from '../clients/postgres/failure.js';
 import { type DatabaseIdentity, readIdentity } from '../clients/postgres/identity.js';
-import { readRevision } from '../clients/postgres/revision.js';
+import { placeName, readRevision, usualPlace, type VersionPlace } from '../clients/postgres/revision.js';
 import { type Connection, connect, type Database } from '../clients/postgres.js';
 
 const Rights = z.object({
@@ -26,6 +26,7 @@ export interface DatabaseFacts {
   readonly identity: DatabaseIdentity;
   /** The revision in words, or why it cannot be read. */
   readonly revision: string;
+  readonly versionTable: string;
   readonly rights: z.infer<typeof Rights>;
   /** How far this machine's clock is ahead of the server's, ms. */
   readonly clockAheadMs: number;
@@ -36,7 +37,11 @@ export type DatabaseLook =
   | { readonly kind: 'failed'; readonly facts: string; readonly todo: string };
 
 /** Connects once and reads everything the doctor wants to know. Nothing is written. */
-export async function readDatabase(url: string, now: () => number): Promise<DatabaseLook> {
+export async function readDatabase(
+  url: string,
+  now: () => number,
+  place: VersionPlace = usualPlace,
+): Promise<DatabaseLook> {
   const connection = await connect({
     url,
     applicationName: 'm10bot-doctor',
@@ -50,7 +55,7 @@ export async function readDatabase(url: string, now: () => number): Promise<Data
   }
   const { database } = connection;
   try {
-    const read = await attempt(() => readFacts(database, now));
+    const read = await attempt(() => readFacts(database, now, place));
     if (read.kind === 'ok') return { kind: 'read', facts: read.value };
     return {
       kind: 'failed',
@@ -65,16 +70,18 @@ export async function readDatabase(url: string, now: () => number): Promise<Data
 const remedies: Record<(Connection & { kind: 'unreachable' })['cause'], string> = {
   url: 'correct the URL: postgresql://user:password@host:5432/name',
   network: 'start the server, or correct host and port of the URL, and see that this machine may connect',
+  tls: 'correct sslmode and the certificates of the URL; sslmode=require asks for TLS, sslmode=disable turns it off',
+  pooler: 'let the URL name the server itself',
   authentication: 'correct user and password of the URL',
   no_database: 'create the database, or correct its name in the URL',
   not_ready: 'wait until the server takes connections, then run the doctor again',
   other: 'correct the URL, or look into the log of the server',
 };
 
-async function readFacts(database: Database, now: () => number): Promise<DatabaseFacts> {
+async function readFacts(database: Database, now: () => number, place: VersionPlace): Promise<DatabaseFacts> {
   const identity = await readIdentity(database);
-  const revision = await attempt(() => readRevision(database));
-  const [rights] = await database.rows(Rights, rightsQuery);
+  const revision = await attempt(() => readRevision(database, place));
+  const [rights] = await database.rows(Rights, rightsQuery, [placeName(place)]);
   const before = now();
   const [clock] = await database.rows(
     z.object({ ms: z.number() }),
@@ -85,6 +92,7 @@ async function readFacts(database: Database, now: () => number): Promise<Databas
   return {
     identity,
     revision: revision.kind === 'ok' ? sayRevision(revision.value) : `not readable (${revision.message})`,
+    versionTable: placeName(place),
     rights,
     clockAheadMs: (before + after) / 2 - clock.ms,
   };
@@ -106,6 +114,6 @@ const rightsQuery = `
            + has_schema_privilege('public', 'CREATE')::int as "openSchemas",
          (select has_table_privilege(t.oid, 'SELECT') and has_table_privilege(t.oid, 'INSERT')
              and has_table_privilege(t.oid, 'UPDATE') and has_table_privilege(t.oid, 'DELETE')
-            from pg_class t where t.oid = to_regclass('alembic_version')) as "writesRevision",
+            from pg_class t where t.oid = to_regclass($1)) as "writesRevision",
          (select has_schema_privilege(s.oid, 'USAGE') and has_schema_privilege(s.oid, 'CREATE')
             from pg_namespace s where s.nspname = 'm10bot') as "worksInOwnSchema"`;

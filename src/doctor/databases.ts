@@ -17,7 +17,7 @@ export function databaseCheck(target: TargetConfig, look: () => Promise<Database
   };
 }
 
-function findingsOf(what: string, { identity, revision, rights }: DatabaseFacts): Finding[] {
+function findingsOf(what: string, { identity, revision, versionTable, rights }: DatabaseFacts): Finding[] {
   const findings: Finding[] = [];
   const { user } = identity;
   const where = `${identity.databaseName}, PostgreSQL ${identity.version}, ${revision}, as ${user}`;
@@ -31,7 +31,7 @@ function findingsOf(what: string, { identity, revision, rights }: DatabaseFacts)
     findings.push(
       problem(
         what,
-        `${user} may not write alembic_version`,
+        `${user} may not write ${versionTable}`,
         `let the URL name the owner, or grant it to ${user}`,
       ),
     );

@@ -1,4 +1,6 @@
-import pg from 'pg';
+import type pg from 'pg';
+import { attempt } from '../clients/postgres/failure.js';
+import { connect } from '../clients/postgres.js';
 import type { TargetConfig } from '../config.js';
 import { ConfigError } from '../config.js';
 
@@ -28,20 +30,20 @@ export async function assertStateIsApart(
 }
 
 async function targetKey(target: TargetConfig): Promise<string | null> {
-  const client = new pg.Client({
-    connectionString: target.databaseUrl,
-    application_name: 'm10bot-start',
-    connectionTimeoutMillis: timeoutMs,
-    query_timeout: timeoutMs,
+  const connection = await connect({
+    url: target.databaseUrl,
+    applicationName: 'm10bot-start',
+    statementTimeoutMs: timeoutMs,
+    lockTimeoutMs: timeoutMs,
+    connectTimeoutMs: timeoutMs,
   });
-  client.on('error', () => undefined);
+  if (connection.kind !== 'connected') return null;
+  const { database } = connection;
   try {
-    await client.connect();
-    return key((await client.query(identity)).rows[0]);
-  } catch {
-    return null;
+    const read = await attempt(() => database.query(identity));
+    return read.kind === 'ok' ? key(read.value.rows[0]) : null;
   } finally {
-    await client.end().catch(() => undefined);
+    await database.close();
   }
 }
 

@@ -2,13 +2,15 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type pg from 'pg';
+import { driverFor } from '../clients/postgres/connecting.js';
 import { startServer } from '../clients/process/server.js';
-import type { Config } from '../config.js';
+import { type Config, ConfigError } from '../config.js';
 import { migrate } from '../store/migrate.js';
 import { createPool } from '../store/pool.js';
 
 export interface StateDatabase {
-  readonly url: string;
+  /** For further connections to it. */
+  readonly url: string | pg.ClientConfig;
   readonly pool: pg.Pool;
   close(): Promise<void>;
 }
@@ -29,7 +31,7 @@ export async function openState(
   const { databaseUrl, directory } = config.state;
   await mkdir(directory, { recursive: true, mode: 0o711 });
   const embedded = databaseUrl === null ? await startOwn(directory) : null;
-  const url = databaseUrl ?? embedded?.url ?? '';
+  const url = databaseUrl === null ? (embedded?.url ?? '') : await stateDriver(databaseUrl);
   const pool = createPool({ url, max: poolSize, applicationName: 'm10bot-state', onError });
   try {
     await beforeTables(pool);
@@ -47,6 +49,23 @@ export async function openState(
       await embedded?.stop();
     },
   };
+}
+
+/** How long one try to reach the state database takes, ms. */
+const reachMs = 10_000;
+
+/**
+ * What the driver is given for STATE_DATABASE_URL, whose parameters it would read in its own way.
+ * @throws ConfigError when the URL cannot be used as it is
+ */
+export async function stateDriver(databaseUrl: string): Promise<string | pg.ClientConfig> {
+  const reached = await driverFor(databaseUrl, reachMs);
+  if (reached.kind === 'reached') return reached.driver;
+  if (reached.cause === 'url' || reached.cause === 'tls') {
+    throw new ConfigError([`environment STATE_DATABASE_URL: ${reached.message}`]);
+  }
+  // The first query says what else is wrong.
+  return databaseUrl;
 }
 
 async function startOwn(directory: string) {

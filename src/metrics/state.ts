@@ -48,6 +48,16 @@ export function createStateMetrics(deps: StateMetricsDeps): Refresher & { begin(
     registers: [registry],
   });
   const lag = gauge('m10bot_publish_lag_seconds', 'Age of the oldest event that Slack has not been told.');
+  const held = gauge(
+    'm10bot_messages_held',
+    'Messages and files that a channel does not take now, by what Slack says.',
+    'channel',
+    'code',
+  );
+  const refused = gauge(
+    'm10bot_messages_refused',
+    'Messages and files of the last 7 days that Slack took in no form.',
+  );
   const pending = gauge('m10bot_inbox_pending', 'Deliveries of Slack that wait to be handled.');
   const oldest = gauge(
     'm10bot_inbox_oldest_seconds',
@@ -65,7 +75,21 @@ export function createStateMetrics(deps: StateMetricsDeps): Refresher & { begin(
   const failures = gauge('m10bot_job_failures', 'Failed runs of a job since it passed last.', 'job');
   const alarms = gauge('m10bot_job_alarm', '1 for each alarm that the channel was told of.', 'job', 'alarm');
   const runs = createRunMetrics(registry, deps.runs);
-  const all = [lag, pending, oldest, dead, succeeded, ran, resumed, interval, failures, alarms, runs];
+  const all = [
+    lag,
+    held,
+    refused,
+    pending,
+    oldest,
+    dead,
+    succeeded,
+    ran,
+    resumed,
+    interval,
+    failures,
+    alarms,
+    runs,
+  ];
 
   async function readJobs(): Promise<() => void> {
     if (jobs === null) return () => {};
@@ -97,6 +121,13 @@ export function createStateMetrics(deps: StateMetricsDeps): Refresher & { begin(
       const [figures, showRuns, showJobs] = await Promise.all([deps.figures(), runs.read(), readJobs()]);
       return () => {
         lag.set(one(figures.publishLag));
+        held.set(
+          figures.waiting.map(({ channel, code, messages }) => ({
+            labels: { channel, code },
+            value: messages,
+          })),
+        );
+        refused.set(one(figures.refused.length));
         pending.set(one(figures.inboxPending));
         oldest.set(one(figures.inboxOldest));
         dead.set(one(figures.inboxDead));

@@ -16,7 +16,7 @@ import { createRefresher, type Refresher } from './refresh.js';
 
 export interface TargetMetricsDeps {
   readonly registry: Registry;
-  readonly target: Pick<TargetConfig, 'name' | 'databaseUrl' | 'redisUrl'>;
+  readonly target: Pick<TargetConfig, 'name' | 'databaseUrl' | 'redisUrl' | 'redisCa'>;
   readonly labels: EventLabelling;
   readonly redact: (text: string) => string;
   readonly log: { warn(fields: object, message: string): void };
@@ -181,7 +181,7 @@ export function createTargetMetrics(deps: TargetMetricsDeps): readonly Refresher
       ? []
       : [
           refresher('redis', async () => {
-            const figures = await readStreamFigures(redisUrl, connectTimeoutMs);
+            const figures = await readStreamFigures({ ...target, redisUrl }, connectTimeoutMs);
             return () => showRedis(figures);
           }),
         ]),

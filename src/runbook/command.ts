@@ -1,5 +1,6 @@
 import type { BlockRef, Runbook } from './definition.js';
 import type { EventOf, Loss, Plan, Purpose, StepResult, TargetState, Via } from './events.js';
+import type { Executed } from './executed.js';
 import type { Fingerprint } from './fingerprint.js';
 import type { ReasonCode } from './refusal.js';
 
@@ -108,6 +109,8 @@ export type Command =
     }
   | { readonly type: 'FailGate'; readonly gate: number; readonly reason: string }
   | { readonly type: 'ExpireGate'; readonly gate: number }
+  /** @param lost Slack's timestamp of the message that is gone, or the id of the file */
+  | { readonly type: 'RepostGate'; readonly gate: number; readonly lost: string }
   | { readonly type: 'SpendGate'; readonly gate: number; readonly facts: SpendFacts }
   | { readonly type: 'StartBlock'; readonly block: BlockRef }
   | { readonly type: 'StartStep'; readonly block: BlockRef; readonly step: string; readonly attempt: number }
@@ -123,6 +126,8 @@ export type Command =
       readonly data: EventOf<'StepFinished'>['data'];
       readonly durationMs: number;
       readonly recovered: boolean;
+      readonly executed?: Executed;
+      readonly notes?: readonly string[];
     }
   /** The probe found that an interrupted step did not happen and is not running. */
   | { readonly type: 'RedoStep'; readonly block: BlockRef; readonly step: string; readonly attempt: number }

@@ -1,6 +1,6 @@
 import type { Command } from './command.js';
 import type { Decision } from './decide/accept.js';
-import { closeGate, openGateWith, react, spendGate, unreact } from './decide/gates.js';
+import { closeGate, openGateWith, react, repostGate, spendGate, unreact } from './decide/gates.js';
 import { openRun } from './decide/open-run.js';
 import { assess, finishRun, finishStep, redoStep, startBlock, startStep } from './decide/progress.js';
 import {
@@ -61,6 +61,8 @@ export function decide(state: RunState, command: Command, now: number): Decision
     case 'FailGate':
     case 'ExpireGate':
       return closeGate(state, command, now);
+    case 'RepostGate':
+      return repostGate(state, command);
     case 'SpendGate':
       return spendGate(state, command, now);
     case 'StartBlock':

@@ -86,6 +86,10 @@ export const Operation = z.strictObject({
 });
 export type Operation = z.infer<typeof Operation>;
 
+const Revisions = z
+  .union([z.string().min(1), z.array(z.string().min(1)).min(1)], 'expected a revision, or a list of them')
+  .transform((given) => (typeof given === 'string' ? given : given.join(', ')));
+
 /** One thing a rollback would throw away, counted at the moment the question is asked. */
 export const LossMeter = z.strictObject({
   label: z.string().min(3).max(100),
@@ -101,7 +105,8 @@ export const Runbook = z.strictObject({
   title: z.string().min(3).max(140),
   /** Targets that a run of this runbook holds, in the order in which they change. */
   targets: z.array(Name).min(1),
-  migration: z.strictObject({ from: z.string().min(1), to: z.string().min(1) }),
+  /** Shown on the run's card; several revisions for a database with several heads. */
+  migration: z.strictObject({ from: Revisions, to: Revisions }),
   phases: z.array(Block).min(1),
   operations: z.array(Operation).default([]),
   rollback: z.strictObject({ ...blockFields, loss: z.array(LossMeter).default([]) }),

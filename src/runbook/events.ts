@@ -1,6 +1,10 @@
 import { z } from 'zod';
 import { Runbook } from './definition.js';
+import { whatRan } from './executed.js';
 import { Fingerprint } from './fingerprint.js';
+import { Plan } from './planned.js';
+
+export { Finding, Plan, PlannedSql, PlannedStep, PlannedTarget } from './planned.js';
 
 /**
  * Everything that can happen to a run, in the past tense. The events are the state and the audit trail,
@@ -38,60 +42,6 @@ export const Cover = z.discriminatedUnion('kind', [
   }),
 ]);
 export type Cover = z.infer<typeof Cover>;
-
-/** A finding about the SQL that will run, most dangerous first. */
-export const Finding = z.strictObject({
-  rank: z.enum(['data-loss', 'blocking', 'advice']),
-  rule: z.string(),
-  message: z.string(),
-  line: z.int().nullable(),
-  statement: z.string(),
-});
-export type Finding = z.infer<typeof Finding>;
-
-/** The SQL one step would send, as its tool prints it beforehand. */
-export const PlannedSql = z.strictObject({
-  step: z.string(),
-  target: z.string(),
-  from: z.string(),
-  to: z.string(),
-  /** Every revision that would run, in order. */
-  revisions: z.array(z.string()),
-  sql: z.string(),
-  sha256: z.string(),
-  findings: z.array(Finding),
-});
-export type PlannedSql = z.infer<typeof PlannedSql>;
-
-export const PlannedStep = z.strictObject({
-  id: z.string(),
-  title: z.string(),
-  target: z.string(),
-  uses: z.string(),
-  changes: z.boolean(),
-  /** What the step does, in one sentence. */
-  words: z.string(),
-  /** The exact commands or queries, redacted. */
-  commands: z.array(z.string()),
-});
-export type PlannedStep = z.infer<typeof PlannedStep>;
-
-export type PlannedTarget = z.infer<typeof PlannedTarget>;
-export const PlannedTarget = z.strictObject({
-  target: z.string(),
-  database: z.string(),
-  revision: z.string().nullable(),
-});
-
-/** What is shown at a gate. */
-export const Plan = z.strictObject({
-  steps: z.array(PlannedStep),
-  targets: z.array(PlannedTarget),
-  sql: z.array(PlannedSql),
-  /** Things an approver must know first, such as a statement outside the transaction or an accepted failure. */
-  warnings: z.array(z.string()),
-});
-export type Plan = z.infer<typeof Plan>;
 
 /** The state of a target, read at the moment of the event. */
 export const TargetState = z.strictObject({
@@ -176,6 +126,8 @@ export const RunEvent = z.discriminatedUnion('type', [
     code: z.string(),
     why: z.string(),
   }),
+  /** Its message was gone from the channel and is posted again; what stood on the old one does not count. */
+  z.strictObject({ type: z.literal('GateReposted'), gate: z.int(), lost: z.string() }),
   z.strictObject({ type: z.literal('GateRefused'), gate: z.int(), by, via: Via }),
   z.strictObject({ type: z.literal('GateExpired'), gate: z.int() }),
   z.strictObject({ type: z.literal('GateCancelled'), gate: z.int(), by, why: z.string() }),
@@ -192,7 +144,6 @@ export const RunEvent = z.discriminatedUnion('type', [
     type: z.literal('StepFinished'),
     ...stepRef,
     result: StepResult,
-    /** One line for people. */
     summary: z.string(),
     /** The output that a person would want to see first, cut with a note. */
     output: z.string(),
@@ -203,6 +154,7 @@ export const RunEvent = z.discriminatedUnion('type', [
     durationMs: z.number(),
     /** The result was found by the probe after a crash. */
     recovered: z.boolean(),
+    ...whatRan,
   }),
   z.strictObject({ type: z.literal('StepSkipped'), ...stepRef, gate: z.int(), reason: z.string() }),
   z.strictObject({ type: z.literal('StepRetried'), block: BlockRefSchema, step: z.string(), by, via: Via }),
@@ -211,6 +163,8 @@ export const RunEvent = z.discriminatedUnion('type', [
     block: BlockRefSchema,
     step: z.string(),
     attempt: z.int(),
+    /** Further steps that did not pass, in order: one question for all of them. */
+    others: z.array(z.strictObject({ step: z.string(), attempt: z.int() })).optional(),
     targets: z.array(TargetState),
     loss: z.array(Loss),
     notes: z.array(z.string()),

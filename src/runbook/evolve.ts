@@ -1,6 +1,7 @@
 import { type BlockRef, blockKey, findBlock } from './definition.js';
 import type { EventOf, RunEvent } from './events.js';
 import {
+  type Assessment,
   blockProgress,
   type EventMeta,
   type Gate,
@@ -45,6 +46,8 @@ export function evolve(state: RunState, event: RunEvent, meta: EventMeta): RunSt
       return withGateNote(state, event);
     case 'GateRefused':
       return withGate(state, event.gate, { status: 'refused', closedBy: event.by });
+    case 'GateReposted':
+      return reposted(state, event);
     case 'GateExpired':
       return withGate(state, event.gate, { status: 'expired' });
     case 'GateCancelled':
@@ -64,17 +67,25 @@ export function evolve(state: RunState, event: RunEvent, meta: EventMeta): RunSt
         summary: '',
       });
     case 'StepFinished':
-      return withStep(state, event.block, event.step, {
-        status: event.result,
-        summary: event.summary,
-        durationMs: event.durationMs,
-        data: event.data,
-      });
+      return withNotes(
+        withStep(state, event.block, event.step, {
+          status: event.result,
+          summary: event.summary,
+          durationMs: event.durationMs,
+          data: event.data,
+          executed: event.executed ?? null,
+        }),
+        event,
+      );
     case 'StepSkipped':
       return {
-        ...withStep(state, event.block, event.step, { status: 'skipped', summary: event.reason }),
+        ...withStep(state, event.block, event.step, {
+          status: 'skipped',
+          summary: event.reason,
+          skippedUnder: event.gate,
+        }),
         // The question that its failure put is answered by this; the end of the block is not its answer.
-        assessment: state.assessment?.step === event.step ? null : state.assessment,
+        assessment: asksAbout(state.assessment, event.step) ? null : state.assessment,
       };
     case 'StepRetried':
       return { ...withStep(state, event.block, event.step, { status: 'pending' }), assessment: null };
@@ -84,6 +95,7 @@ export function evolve(state: RunState, event: RunEvent, meta: EventMeta): RunSt
         assessment: {
           step: event.step,
           attempt: event.attempt,
+          others: event.others ?? [],
           targets: event.targets,
           loss: event.loss,
           notes: event.notes,
@@ -152,6 +164,7 @@ function opened(event: EventOf<'RunOpened'>, meta: EventMeta): OpenedRun {
     gates: [],
     stopped: null,
     assessment: null,
+    notes: [],
     closed: null,
   };
 }
@@ -172,6 +185,7 @@ function requested(event: EventOf<'ApprovalRequested'>, meta: EventMeta): Gate {
     approvals: [],
     rejected: [],
     closedBy: null,
+    lost: [],
   };
 }
 
@@ -213,8 +227,23 @@ function withStep(state: OpenedRun, block: BlockRef, step: string, change: Parti
   return { ...state, steps: { ...state.steps, [stepKey(block, step)]: { ...was, ...change } } };
 }
 
+function asksAbout(assessment: Assessment | null, step: string): boolean {
+  return assessment?.step === step || (assessment?.others.some((o) => o.step === step) ?? false);
+}
+
+function withNotes(state: OpenedRun, event: EventOf<'StepFinished'>): OpenedRun {
+  const { block, step, attempt, notes = [] } = event;
+  if (notes.length === 0) return state;
+  return { ...state, notes: [...state.notes, ...notes.map((text) => ({ block, step, attempt, text }))] };
+}
+
 function withGate(state: OpenedRun, id: number, change: Partial<Gate>): OpenedRun {
   return { ...state, gates: state.gates.map((g) => (g.id === id ? { ...g, ...change } : g)) };
+}
+
+function reposted(state: OpenedRun, { gate, lost }: EventOf<'GateReposted'>): OpenedRun {
+  const before = state.gates.find((g) => g.id === gate)?.lost ?? [];
+  return withGate(state, gate, { approvals: [], lost: [...before, lost] });
 }
 
 function withApprovals(

@@ -39,8 +39,13 @@ export function diffFingerprints(approved: Fingerprint, now: Fingerprint): strin
     const was = approved.parts[name];
     const is = now.parts[name];
     if (was === is) return [];
-    if (was === undefined) return [`${name}: not there when approved, now ${is}`];
-    if (is === undefined) return [`${name}: ${was} when approved, gone now`];
-    return [`${name}: ${was} when approved, ${is} now`];
+    if (was === undefined) return [`${name}: not there when approved, now ${shown(is ?? '')}`];
+    if (is === undefined) return [`${name}: ${shown(was)} when approved, gone now`];
+    return [`${name}: ${shown(was)} when approved, ${shown(is)} now`];
   });
+}
+
+/** Digests and commits are compared whole and shown short. */
+function shown(part: string): string {
+  return part.replace(/\b(?:[0-9a-f]{64}|[0-9a-f]{40})\b/g, (digest) => shortDigest(digest));
 }

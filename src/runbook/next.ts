@@ -1,11 +1,12 @@
 import { standsBeside } from './beside.js';
-import { type Block, type BlockRef, findBlock, targetOf } from './definition.js';
+import { type Block, type BlockRef, findBlock, type Step, targetOf } from './definition.js';
 import type { EventOf } from './events.js';
 import {
   blockProgress,
+  checksGoOn,
   currentBlock,
   type Gate,
-  goesOnAfterFailure,
+  isChanging,
   nextPhase,
   type OpenedRun,
   openGate,
@@ -79,8 +80,9 @@ function gateNext(gate: Gate, now: number): Next {
 
 function blockNext(state: OpenedRun, ref: BlockRef, block: Block): Next {
   const pending = block.steps.find((s) => stepProgress(state, ref, s.id).status === 'pending');
-  const troubled = troubledSteps(state)[0];
-  if (troubled !== undefined && (pending === undefined || !goesOnAfterFailure(block))) {
+  const trouble = troubledSteps(state);
+  const [troubled] = trouble;
+  if (troubled !== undefined && (pending === undefined || !mayStill(state, block, trouble, pending))) {
     const { attempt } = stepProgress(state, ref, troubled.id);
     const assessed = state.assessment?.step === troubled.id && state.assessment.attempt === attempt;
     return assessed
@@ -96,6 +98,11 @@ function blockNext(state: OpenedRun, ref: BlockRef, block: Block): Next {
     attempt: attempt + 1,
     target: targetOf(state.runbook, block, pending),
   };
+}
+
+/** After a failure: checks that are not behind a change that was not made; never a change. */
+function mayStill(state: OpenedRun, block: Block, trouble: readonly Step[], pending: Step): boolean {
+  return !isChanging(state, pending) && trouble.every((failed) => checksGoOn(state, block, failed));
 }
 
 /**

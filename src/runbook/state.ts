@@ -1,5 +1,14 @@
-import { type Block, type BlockRef, blockKey, findBlock, type Runbook, type Step } from './definition.js';
+import {
+  type Block,
+  type BlockRef,
+  blockKey,
+  findBlock,
+  type Runbook,
+  type Step,
+  targetOf,
+} from './definition.js';
 import type { Cover, EventOf, Loss, Plan, Purpose, StepResult, TargetState } from './events.js';
+import type { Executed, ExecutedElsewhere } from './executed.js';
 import type { Fingerprint } from './fingerprint.js';
 
 export type StepStatus = 'pending' | 'running' | StepResult | 'skipped';
@@ -12,6 +21,18 @@ export interface StepProgress {
   readonly startedAt: number | null;
   readonly durationMs: number | null;
   readonly data: EventOf<'StepFinished'>['data'];
+  /** What its last attempt really executed; null where nothing of it is known. */
+  readonly executed: Executed | null;
+  /** The request under which it was skipped last; null when it never was. */
+  readonly skippedUnder: number | null;
+}
+
+/** A warning that came with the end of a step: it stays, whatever is done afterwards. */
+export interface StepNote {
+  readonly block: BlockRef;
+  readonly step: string;
+  readonly attempt: number;
+  readonly text: string;
 }
 
 export type GateStatus =
@@ -45,6 +66,8 @@ export interface Gate {
   /** Reactions that did not count, so that looking again does not answer them again. */
   readonly rejected: readonly { readonly by: string; readonly emoji: string; readonly code: string }[];
   readonly closedBy: string | null;
+  /** Slack's timestamps of its messages that were deleted. */
+  readonly lost: readonly string[];
 }
 
 export interface BlockProgress {
@@ -56,6 +79,8 @@ export interface BlockProgress {
 export interface Assessment {
   readonly step: string;
   readonly attempt: number;
+  /** Further steps of the same question. */
+  readonly others: readonly { readonly step: string; readonly attempt: number }[];
   readonly targets: readonly TargetState[];
   readonly loss: readonly Loss[];
   readonly notes: readonly string[];
@@ -87,6 +112,8 @@ export interface OpenedRun {
     readonly now: boolean;
   } | null;
   readonly assessment: Assessment | null;
+  /** Warnings of steps, in the order in which they came. */
+  readonly notes: readonly StepNote[];
   readonly closed: {
     readonly outcome: EventOf<'RunClosed'>['outcome'];
     readonly at: number;
@@ -115,6 +142,8 @@ const freshStep: StepProgress = {
   startedAt: null,
   durationMs: null,
   data: {},
+  executed: null,
+  skippedUnder: null,
 };
 const freshBlock: BlockProgress = { status: 'pending', startedAt: null, finishedAt: null };
 
@@ -144,9 +173,15 @@ export function isChanging(state: OpenedRun, step: Step): boolean {
   return state.changing.includes(step.uses);
 }
 
-/** Blocks of ungated checks go on after a failure, so that one look shows every problem. */
-export function goesOnAfterFailure(block: Block): boolean {
-  return block.gate === 'none';
+/**
+ * Whether the checks after a failed step still run, so that one pass shows every problem: in blocks that change
+ * nothing, and behind the first change of a block. Before it the first failure stops, and a change that failed
+ * always does: what follows would check something that did not happen.
+ */
+export function checksGoOn(state: OpenedRun, block: Block, failed: Step): boolean {
+  if (isChanging(state, failed)) return false;
+  const first = block.steps.findIndex((s) => isChanging(state, s));
+  return first === -1 || block.steps.indexOf(failed) > first;
 }
 
 /** The phases of this run; a run for one operation has none. */
@@ -181,14 +216,36 @@ export function runningStep(state: OpenedRun): Step | undefined {
   return block.steps.find((s) => stepProgress(state, current, s.id).status === 'running');
 }
 
-/** Whether this run has started any step that changes a target. */
-export function hasChanged(state: OpenedRun): boolean {
-  const all: [BlockRef, Block][] = [
+/**
+ * What steps that passed have executed on targets other than this one, oldest first. An approval for production
+ * is asked for with what staging really did.
+ */
+export function executedElsewhere(state: OpenedRun, target: string): ExecutedElsewhere[] {
+  const found = blocksOf(state).flatMap(([ref, block]) =>
+    block.steps.flatMap((step) => {
+      const { status, executed, startedAt } = stepProgress(state, ref, step.id);
+      const on = targetOf(state.runbook, block, step);
+      if (status !== 'passed' || executed === null || on === target) return [];
+      return [{ at: startedAt ?? 0, each: { target: on, step: step.id, ...kindOf(step), executed } }];
+    }),
+  );
+  return found.sort((a, b) => a.at - b.at).map(({ each }) => each);
+}
+
+const kindOf = (step: Step) => ({ uses: step.uses, with: step.with });
+
+/** Every block of a run's runbook with its place, in the order in which people read them. */
+export function blocksOf(state: OpenedRun): readonly (readonly [BlockRef, Block])[] {
+  return [
     ...state.runbook.phases.map((p): [BlockRef, Block] => [{ kind: 'phase', id: p.id }, p]),
     ...state.runbook.operations.map((o): [BlockRef, Block] => [{ kind: 'operation', id: o.id }, o]),
     [{ kind: 'rollback' }, state.runbook.rollback],
   ];
-  return all.some(([ref, block]) =>
+}
+
+/** Whether this run has started any step that changes a target. */
+export function hasChanged(state: OpenedRun): boolean {
+  return blocksOf(state).some(([ref, block]) =>
     block.steps.some((s) => isChanging(state, s) && stepProgress(state, ref, s.id).attempt > 0),
   );
 }

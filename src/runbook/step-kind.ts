@@ -1,12 +1,15 @@
 import type { z } from 'zod';
 import type { Runbook, Step } from './definition.js';
 import type { EventOf, PlannedSql, StepResult } from './events.js';
+import type { Executed, ExecutedElsewhere } from './executed.js';
 
 /** What a step may know while it is only described or surveyed. */
 export interface PlanContext<Target> {
   readonly runbook: Runbook;
   readonly step: Step;
   readonly target: Target;
+  /** What steps of this run that passed executed on other targets, oldest first; absent outside a run. */
+  readonly elsewhere?: readonly ExecutedElsewhere[];
 }
 
 /** What a step knows while it runs. */
@@ -25,6 +28,11 @@ export interface StepContext<Target> extends PlanContext<Target> {
   dataOf(step: string): EventOf<'StepFinished'>['data'] | undefined;
   /** The person whose command led here. */
   readonly requester: string;
+  /**
+   * How a survey of now differs from what was approved for this step, one line each; empty when it does not, or
+   * when no approval covers it.
+   */
+  drift(survey: Extract<Survey, { kind: 'surveyed' }>): string[];
 }
 
 export interface Outcome {
@@ -35,6 +43,10 @@ export interface Outcome {
   readonly output?: string;
   readonly outputFile?: string;
   readonly data?: EventOf<'StepFinished'>['data'];
+  /** The statements that the step really sent; redacted and cut by the runner. */
+  readonly executed?: Executed;
+  /** Warnings that are shown with the result and at the end of the run. */
+  readonly notes?: readonly string[];
 }
 
 /** What a target says about an action that was interrupted. */
@@ -51,6 +63,8 @@ export type Survey =
       readonly parts: Readonly<Record<string, string>>;
       readonly sql: readonly PlannedSql[];
       readonly warnings: readonly string[];
+      /** What cannot be shown or verified before the approval: said at the top of the request. */
+      readonly headline?: readonly string[];
     }
   | { readonly kind: 'failed'; readonly why: string };
 
@@ -72,6 +86,8 @@ export interface StepKind<Target> {
   readonly name: string;
   /** Whether the step can change its target. A changing kind has a probe. */
   readonly changes: boolean;
+  /** `run` itself holds what it is about to do against the approval, with the very plan that it carries out. */
+  readonly holdsApproval: boolean;
   readonly args: z.ZodType;
   bind(args: unknown): { ok: true; step: BoundStep<Target> } | { ok: false; issues: ArgumentIssue[] };
 }
@@ -82,6 +98,7 @@ export interface StepKind<Target> {
 export function defineKind<Target, A>(kind: {
   name: string;
   changes: boolean;
+  holdsApproval?: boolean;
   args: z.ZodType<A>;
   describe(args: A, context: PlanContext<Target>): { words: string; commands: string[] };
   survey?(args: A, context: PlanContext<Target>): Promise<Survey>;
@@ -92,6 +109,7 @@ export function defineKind<Target, A>(kind: {
   return {
     name: kind.name,
     changes: kind.changes,
+    holdsApproval: kind.holdsApproval ?? false,
     args: kind.args,
     bind(raw) {
       const parsed = kind.args.safeParse(raw);

@@ -27,11 +27,21 @@ export interface Advance {
   run(run: number, fence: Fence, signal: RunSignal, stopping: () => boolean): Promise<Rest>;
 }
 
-/** Ends the running step when the lease is lost or somebody says `stop now`. */
+/** What ends a running step, or takes it away. */
 export interface RunSignal {
+  /** The lease is lost; the reason is a LeaseLost. Nothing may be written or started any more, and nothing ended. */
   readonly lost: AbortSignal;
   /** Resolves whenever the run's stream has grown. */
   watch(onGrown: () => void): () => void;
+}
+
+/** Rejects with the signal's reason. */
+function fenced(lost: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const tell = () => reject(lost.reason);
+    if (lost.aborted) tell();
+    else lost.addEventListener('abort', tell, { once: true });
+  });
 }
 
 const retrySlackMs = 2_000;
@@ -64,7 +74,10 @@ export function createAdvance(deps: {
     return same ? end : undefined;
   }
 
-  /** Runs one step; `stop now` and a lost lease abort it, a plain stop lets it finish. */
+  /**
+   * Runs one step; `stop now` ends it, a plain stop lets it finish. Whoever loses the lease waits for nothing more:
+   * what the step says later is not written, and what it has started is the next holder's to find.
+   */
   async function runStep(state: OpenedRun, at: StepAt, fence: Fence, signal: RunSignal): Promise<Executed> {
     const ended = new AbortController();
     const look = () => {
@@ -79,7 +92,8 @@ export function createAdvance(deps: {
     // A stop may have come between the start of the step and the watch.
     look();
     try {
-      const finished = await steps.run(state, at, AbortSignal.any([ended.signal, signal.lost]));
+      const running = steps.run(state, at, AbortSignal.any([ended.signal, signal.lost]));
+      const finished = await Promise.race([running, fenced(signal.lost)]);
       return await write(state.run, finished, fence);
     } finally {
       unwatch();

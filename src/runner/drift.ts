@@ -1,7 +1,7 @@
 import type { Step } from '../runbook/definition.js';
 import { diffFingerprints } from '../runbook/fingerprint.js';
 import type { Gate } from '../runbook/state.js';
-import type { BoundStep, PlanContext } from '../runbook/step-kind.js';
+import type { BoundStep, PlanContext, Survey } from '../runbook/step-kind.js';
 
 /**
  * Left out here: what this very block has written, such as a backup or a test report, may lie in the folder of the
@@ -23,6 +23,19 @@ export async function driftOf<Target>(
   redact: (text: string) => string,
 ): Promise<string[]> {
   if (gate?.fingerprint == null || bound.survey === undefined) return [];
+  const survey = await bound.survey(context);
+  if (survey.kind === 'failed') return [`what was approved cannot be computed again: ${redact(survey.why)}`];
+  return surveyDrift(gate, step, survey, redact);
+}
+
+/** The same for a survey that has been made already. */
+export function surveyDrift(
+  gate: Gate | undefined,
+  step: Step,
+  survey: Extract<Survey, { kind: 'surveyed' }>,
+  redact: (text: string) => string,
+): string[] {
+  if (gate?.fingerprint == null) return [];
   const prefix = `${step.id}: `;
   const own = (parts: Readonly<Record<string, string>>) => ({
     digest: '',
@@ -33,8 +46,6 @@ export async function driftOf<Target>(
     ),
   });
   const approved = own(gate.fingerprint.parts);
-  const survey = await bound.survey(context);
-  if (survey.kind === 'failed') return [`what was approved cannot be computed again: ${redact(survey.why)}`];
   const now = Object.entries(survey.parts).map(([key, value]) => [`${prefix}${key}`, redact(value)]);
   return diffFingerprints(approved, own(Object.fromEntries(now)));
 }

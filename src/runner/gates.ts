@@ -1,9 +1,10 @@
 import type { Config } from '../config.js';
 import type { Command, SpendFacts, Verdict } from '../runbook/command.js';
 import { findBlock } from '../runbook/definition.js';
+import { leftOut, leftOutPart } from '../runbook/left-out.js';
 import { gateMessageKey, type People } from '../runbook/people.js';
 import { floorsOf, strictest } from '../runbook/policy.js';
-import type { Gate, OpenedRun } from '../runbook/state.js';
+import { executedElsewhere, type Gate, type OpenedRun } from '../runbook/state.js';
 import type { Planned, Planner, StepToPlan } from './plan.js';
 
 export interface Gates {
@@ -20,13 +21,19 @@ export function createGates(deps: {
 }): Gates {
   const { config, planner, people } = deps;
 
-  function plan(state: OpenedRun, gate: Gate): Promise<Planned> {
+  async function plan(state: OpenedRun, gate: Gate): Promise<Planned> {
     const steps = coveredSteps(state, gate);
-    if (steps.length === 0) return Promise.resolve({ kind: 'failed', why: 'the runbook has no such steps' });
+    if (steps.length === 0) return { kind: 'failed', why: 'the runbook has no such steps' };
     const { approvals, lists } = policyOf(state, gate);
     // What people were told about who must approve is part of what they approved.
     const rule = `${approvals} of ${lists.length === 0 ? 'all approvers' : [...lists].sort().join(' and ')}`;
-    return planner.plan(state.runbook, state.digest, steps, { approvals: rule });
+    const skips = leftOut(state);
+    const planned = await planner.plan(state.runbook, state.digest, steps, {
+      parts: { approvals: rule, ...leftOutPart(skips) },
+      elsewhere: (target) => executedElsewhere(state, target),
+    });
+    if (planned.kind === 'failed' || skips.length === 0) return planned;
+    return { ...planned, plan: { ...planned.plan, leftOut: skips } };
   }
 
   function policyOf(state: OpenedRun, gate: Gate) {

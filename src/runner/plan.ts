@@ -1,6 +1,7 @@
 import type { Config, TargetConfig } from '../config.js';
 import { type Block, type Runbook, type Step, targetOf } from '../runbook/definition.js';
 import type { Plan, PlannedSql, PlannedStep, PlannedTarget } from '../runbook/events.js';
+import type { ExecutedElsewhere } from '../runbook/executed.js';
 import { type Digest, type Fingerprint, fingerprintOf } from '../runbook/fingerprint.js';
 import type { BoundStep, PlanContext } from '../runbook/step-kind.js';
 import type { Kinds, TargetReader } from './ports.js';
@@ -17,16 +18,25 @@ export interface StepToPlan {
   readonly prefix?: string;
 }
 
+/** What a plan knows of the run that it is made for. */
+export interface PlannedFor {
+  /** Parts that the approval covers besides. */
+  readonly parts: Readonly<Record<string, string>>;
+  /** What the run has executed on targets other than the named one. */
+  readonly elsewhere: (target: string) => readonly ExecutedElsewhere[];
+}
+
 export interface Planner {
-  /** @param more parts that the approval covers besides */
   plan(
     runbook: Runbook,
     runbookDigest: string,
     steps: readonly StepToPlan[],
-    more?: Readonly<Record<string, string>>,
+    of?: PlannedFor,
   ): Promise<Planned>;
   /** The step bound to its kind, or why it cannot be. */
   bind(step: Step): BoundStep<TargetConfig> | { readonly problem: string };
+  /** Whether the step's kind holds what it does against the approval by itself. */
+  holdsApproval(step: Step): boolean;
 }
 
 /**
@@ -55,8 +65,14 @@ export function createPlanner(deps: {
    * Everything else that a command on this target is given. Redacted before it is digested: a digest of a short
    * password gives it away, and a password that was changed is no other plan.
    */
-  function configurationOf({ directory, env, redisUrl, metricsUrl }: TargetConfig): string {
-    const given = [directory, redisUrl, metricsUrl, ...Object.entries(env).sort()];
+  function configurationOf({ directory, env, redisUrl, redisCa, metricsUrl }: TargetConfig): string {
+    const given = [
+      directory,
+      redisUrl,
+      ...(redisCa === undefined ? [] : [redisCa]),
+      metricsUrl,
+      ...Object.entries(env).sort(),
+    ];
     return digest(redact(JSON.stringify(given))).slice(0, 16);
   }
 
@@ -85,12 +101,15 @@ export function createPlanner(deps: {
 
   return {
     bind,
-    async plan(runbook, runbookDigest, steps, more = {}) {
-      const parts: Record<string, string> = { ...more, runbook: runbookDigest.slice(0, 16) };
+    holdsApproval: (step) => kinds.get(step.uses)?.holdsApproval ?? false,
+    async plan(runbook, runbookDigest, steps, of) {
+      const parts: Record<string, string> = { ...of?.parts, runbook: runbookDigest.slice(0, 16) };
       const planned: PlannedStep[] = [];
       const sql: PlannedSql[] = [];
       const warnings: string[] = [];
+      const headline: string[] = [];
       const surveys: Promise<string | null>[] = [];
+      const changed = new Set<string>();
       for (const { block, step, prefix } of steps) {
         const name = targetOf(runbook, block, step);
         const target = config.targets[name];
@@ -98,7 +117,12 @@ export function createPlanner(deps: {
           return { kind: 'failed', why: `target ${name} is not in the configuration` };
         const bound = bind(step);
         if ('problem' in bound) return { kind: 'failed', why: bound.problem };
-        const context: PlanContext<TargetConfig> = { runbook, step, target };
+        const context: PlanContext<TargetConfig> = {
+          runbook,
+          step,
+          target,
+          ...(of === undefined ? {} : { elsewhere: of.elsewhere(name) }),
+        };
         const described = bound.describe(context);
         const commands = described.commands.map(redact);
         planned.push({
@@ -114,12 +138,17 @@ export function createPlanner(deps: {
           0,
           16,
         );
-        if (bound.survey !== undefined && prefix === undefined) {
+        const changes = kinds.get(step.uses)?.changes ?? true;
+        // What a check finds behind a change cannot be known before the change.
+        const readsLater = !changes && changed.has(name);
+        if (changes && prefix === undefined) changed.add(name);
+        if (bound.survey !== undefined && prefix === undefined && !readsLater) {
           surveys.push(
             bound.survey(context).then((survey) => {
               if (survey.kind === 'failed') return `${step.id}: ${survey.why}`;
               for (const [key, value] of Object.entries(survey.parts)) parts[`${step.id}: ${key}`] = value;
               sql.push(...survey.sql.map((s) => ({ ...s, sql: redact(s.sql) })));
+              headline.push(...(survey.headline ?? []).map((h) => redact(`${step.id}: ${h}`)));
               warnings.push(...survey.warnings.map((w) => redact(`${step.id}: ${w}`)));
               return null;
             }),
@@ -132,11 +161,12 @@ export function createPlanner(deps: {
         const problem = problems.find((p) => p !== null);
         if (problem !== undefined && problem !== null) return { kind: 'failed', why: redact(problem) };
         Object.assign(parts, read.parts);
+        const top = headline.length === 0 ? {} : { headline: headline.sort() };
         const order = new Map(planned.map((s, i) => [s.id, i]));
         sql.sort((a, b) => (order.get(a.step) ?? 0) - (order.get(b.step) ?? 0));
         return {
           kind: 'planned',
-          plan: { steps: planned, targets: read.planned, sql, warnings: warnings.sort() },
+          plan: { steps: planned, targets: read.planned, sql, warnings: warnings.sort(), ...top },
           fingerprint: fingerprintOf(redactParts(parts, redact), digest),
         };
       } catch (error) {

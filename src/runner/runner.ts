@@ -93,6 +93,7 @@ export function createRunner(deps: {
 
   async function work(run: number): Promise<void> {
     const lost = new AbortController();
+    let epoch = 0;
     const keeper = createLeaseKeeper({
       leases,
       name: `run:${run}`,
@@ -100,8 +101,8 @@ export function createRunner(deps: {
       ttlMs: deps.leaseMs ?? defaultLeaseMs,
       onLost: (reason) => {
         if (leftAlone) return;
-        log.warn({ run, reason }, 'lost the lease on a run; its running step is ended');
-        lost.abort(reason);
+        log.warn({ run, reason }, 'lost the lease on a run; what it has started goes on, and is found again');
+        lost.abort(new LeaseLost(`run:${run}`, owner, epoch));
       },
     });
     try {
@@ -111,7 +112,8 @@ export function createRunner(deps: {
         later(run, Math.max(200, lease.until.getTime() - Date.now()));
         return;
       }
-      const fence = { lease: `run:${run}`, owner, epoch: lease.epoch };
+      epoch = lease.epoch;
+      const fence = { lease: `run:${run}`, owner, epoch };
       const rest = await advance.run(run, fence, { lost: lost.signal, watch: watchOf(run) }, () => stopping);
       rested(run, rest);
     } catch (error) {

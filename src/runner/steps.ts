@@ -2,10 +2,11 @@ import type { EndAttempt } from '../actions/end-attempt.js';
 import type { Config, TargetConfig } from '../config.js';
 import type { CommandOf } from '../runbook/command.js';
 import { type BlockRef, blockKey, findBlock, type Step, targetOf } from '../runbook/definition.js';
+import { keptExecuted } from '../runbook/executed.js';
 import type { Digest } from '../runbook/fingerprint.js';
-import { approvalOf, isChanging, type OpenedRun, stepProgress } from '../runbook/state.js';
+import { approvalOf, executedElsewhere, isChanging, type OpenedRun, stepProgress } from '../runbook/state.js';
 import type { BoundStep, Outcome, Probe, StepContext } from '../runbook/step-kind.js';
-import { driftOf } from './drift.js';
+import { driftOf, surveyDrift } from './drift.js';
 import { reasonToEnd } from './overdue.js';
 import type { Planner } from './plan.js';
 import type { Log } from './ports.js';
@@ -70,6 +71,7 @@ export function createSteps(deps: {
       runbook: state.runbook,
       step,
       target,
+      elsewhere: executedElsewhere(state, target.name),
       run: state.run,
       attempt: at.attempt,
       startedAt: stepProgress(state, at.block, at.step).startedAt ?? now(),
@@ -78,6 +80,7 @@ export function createSteps(deps: {
       signal,
       dataOf: (id) => dataOf(state, at.block, id),
       requester: state.requester,
+      drift: (survey) => surveyDrift(approvalOf(state, at.block), step, survey, redact),
     };
   }
 
@@ -112,6 +115,8 @@ export function createSteps(deps: {
       data: outcome.data ?? {},
       durationMs: Math.max(0, Math.round(now() - startedAt)),
       recovered,
+      ...(outcome.executed === undefined ? {} : { executed: keptExecuted(outcome.executed, redact) }),
+      ...(outcome.notes === undefined ? {} : { notes: outcome.notes.map(redact) }),
     };
   }
 
@@ -126,16 +131,17 @@ export function createSteps(deps: {
         return finish(at, 'none', { result: 'failed', summary: ready.problem }, startedAt, false);
       }
       try {
-        const drift = isChanging(state, ready.step)
-          ? await driftOf(approvalOf(state, at.block), ready.step, ready.bound, ready.context, redact)
-          : [];
+        const drift =
+          isChanging(state, ready.step) && !planner.holdsApproval(ready.step)
+            ? await driftOf(approvalOf(state, at.block), ready.step, ready.bound, ready.context, redact)
+            : [];
         if (drift.length > 0) {
           const summary = 'not run: what it would do now is not what was approved';
           const outcome: Outcome = { result: 'failed', summary, output: drift.join('\n') };
           return await finish(at, ready.context.childId, outcome, startedAt, false);
         }
         const outcome = await withTimeout(ready.bound, ready.context, ready.step.timeout);
-        return await finish(at, ready.context.childId, outcome, startedAt, false);
+        return await finish(at, ready.context.childId, endedBy(signal, outcome), startedAt, false);
       } catch (error) {
         log.error({ error, step: at.step }, 'a step broke off with an error of the bot itself');
         const summary = `the bot failed while it ran this step (${message(error)}); what happened on the target is not known`;
@@ -152,8 +158,11 @@ export function createSteps(deps: {
         step: at.step,
         attempt: at.attempt,
       };
-      // A check changes nothing, so it is simply run again.
-      if (!isChanging(state, ready.step)) return redo;
+      // A check changes nothing, so it is simply run again; a program of it that still runs is not needed any more.
+      if (!isChanging(state, ready.step)) {
+        await deps.endAttempt(ready.context);
+        return redo;
+      }
       let probe = await probed(ready.bound, ready.context);
       let ended: string | null = null;
       if (probe.kind === 'running') {
@@ -209,6 +218,12 @@ function dataOf(state: OpenedRun, block: BlockRef, step: string) {
   if (own.status === 'passed') return own.data;
   const found = Object.entries(state.steps).filter(([key]) => key.endsWith(`/${step}`));
   return found.map(([, progress]) => progress).find((p) => p.status === 'passed')?.data;
+}
+
+/** A step that `stop now` ended says so, whatever its own words make of it. */
+function endedBy(signal: AbortSignal, outcome: Outcome): Outcome {
+  if (!signal.aborted || signal.reason !== 'stopped' || outcome.result === 'passed') return outcome;
+  return { ...outcome, summary: `ended by /m10 stop now: ${outcome.summary}` };
 }
 
 /** Unique for an attempt, at most 63 bytes as PostgreSQL keeps them. */

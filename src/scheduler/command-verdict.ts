@@ -12,6 +12,7 @@ const Item = z.looseObject({
   status: z.unknown().optional(),
   reason: z.unknown().optional(),
   success: z.unknown().optional(),
+  skipped: z.unknown().optional(),
   error: z.unknown().optional(),
 });
 type Item = z.infer<typeof Item>;
@@ -41,10 +42,7 @@ export function readSaid(args: CommandArgs, stdout: string, stderr: string): Sai
       advice: 'Run the program by hand on the machine of the bot and look at what it prints.',
     };
   }
-  const items = (Array.isArray(document) ? document : [document]).flatMap((one): Item[] => {
-    const item = Item.safeParse(one);
-    return item.success ? [item.data] : [];
-  });
+  const items = itemsOf(document);
   if (items.length === 0 || items.every((item) => Object.keys(item).length === 0)) {
     return {
       kind: 'wrong',
@@ -64,10 +62,22 @@ export function readSaid(args: CommandArgs, stdout: string, stderr: string): Sai
       advice: 'Look at the output of the program.',
     };
   }
-  const skipped = items.find((item) => item.status === 'skipped');
+  const skipped = items.find((item) => item.status === 'skipped' || item.skipped === true);
   if (skipped !== undefined)
     return { kind: 'skipped', reason: text(skipped.reason) ?? 'it does not say why' };
   return { kind: 'nothing_wrong', counts: countsOf(items) };
+}
+
+const Results = z.looseObject({ results: z.record(z.string(), z.unknown()) });
+
+/** One answer, a list of them, or one of several parts, as a refresh of views gives: `{"results": {VIEW: {…}}}`. */
+function itemsOf(document: unknown): Item[] {
+  const results = Results.safeParse(document);
+  const parts = results.success ? Object.values(results.data.results) : [];
+  return [...(Array.isArray(document) ? document : [document]), ...parts].flatMap((one): Item[] => {
+    const item = Item.safeParse(one);
+    return item.success ? [item.data] : [];
+  });
 }
 
 function parsed(stdout: string): unknown {

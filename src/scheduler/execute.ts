@@ -222,13 +222,14 @@ export function createExecutor(deps: {
   }
 
   async function openOf(job: Job): Promise<Redis> {
-    if (target.redisUrl === null) {
+    const { redisUrl } = target;
+    if (redisUrl === null) {
       throw new JobFailure(`${job.name} needs Redis, and ${target.name} has none configured.`, {
         advice: `Set \`redis-url\` of the target ${target.name} in m10.yml, and start the bot again.`,
       });
     }
     try {
-      return await openRedis(target.redisUrl, `m10bot job ${job.name}`);
+      return await openRedis({ ...target, redisUrl }, `m10bot job ${job.name}`);
     } catch (cause) {
       const { summary, advice } = failureOf(cause);
       throw new JobFailure(summary, { advice, cause });

@@ -85,8 +85,8 @@ export interface JobLog {
 export interface JobNeeds {
   /** Columns by table or view of the schema. */
   readonly tables: Readonly<Record<string, readonly string[]>>;
-  /** Argument types by function; alternatives are separated by ` | `. */
-  readonly functions: Readonly<Record<string, readonly string[]>>;
+  /** The very statements in which the job calls functions of the schema, by the function's name. */
+  readonly calls: Readonly<Record<string, string>>;
   /** Privileges that the job's role must have on tables, such as DELETE. */
   readonly privileges: Readonly<Record<string, readonly ('SELECT' | 'INSERT' | 'UPDATE' | 'DELETE')[]>>;
 }

@@ -20,7 +20,7 @@ export interface Inbox {
   /** Stores a delivery before it is acknowledged; one statement, shared with what arrives meanwhile. */
   receive(delivery: Delivery): Promise<Receipt>;
   /**
-   * Claims up to `limit` waiting items, oldest first. They come back to the others when they are neither
+   * Claims up to `limit` waiting items, oldest first, of each lane the first one alone. They come back to the others when they are neither
    * finished nor failed within `leaseMs`, for the worker may have died.
    */
   claim(options: { owner: string; limit: number; leaseMs: number }): Promise<InboxItem[]>;
@@ -49,6 +49,16 @@ export interface InboxOptions {
 /** Longest wait between attempts, in ms. */
 const LONGEST_DELAY = 300_000;
 
+/**
+ * Nothing that came before it in its lane is still to be handled. What failed once, or hangs for a minute, holds up
+ * nobody any longer: the order is worth a wait, and not the channel.
+ */
+const FIRST_OF_ITS_LANE = `NOT EXISTS (
+  SELECT FROM m10bot.inbox AS earlier
+   WHERE earlier.lane = item.lane AND earlier.state = 'waiting' AND earlier.attempts <= 1
+     AND (earlier.arrived, earlier.id) < (item.arrived, item.id)
+     AND earlier.error IS NULL AND earlier.received_at > now() - interval '1 minute')`;
+
 /** The durable inbox over a pool: at least once, in order of arrival as far as retries allow. */
 export function createInbox(
   pool: pg.Pool,
@@ -66,7 +76,8 @@ export function createInbox(
               error = CASE WHEN attempts >= $3
                 THEN coalesce(error, 'its worker ended without an answer at every attempt') ELSE error END
         WHERE id = ANY (ARRAY(
-          SELECT id FROM m10bot.inbox WHERE state = 'waiting' AND visible_at <= now() AND ${condition}
+          SELECT id FROM m10bot.inbox AS item WHERE state = 'waiting' AND visible_at <= now()
+             AND (lane IS NULL OR ${FIRST_OF_ITS_LANE}) AND ${condition}
            FOR UPDATE SKIP LOCKED))
        RETURNING id, key, kind, payload, attempts, received_at, error, state`,
       values,

@@ -3,8 +3,8 @@ import pg from 'pg';
 import { JOURNAL_CHANNEL } from './journal.js';
 
 export interface ListenerOptions {
-  /** A PostgreSQL connection URL. */
-  readonly url: string;
+  /** A PostgreSQL connection URL, or what the driver is to be given in its place. */
+  readonly url: string | pg.ClientConfig;
   /** Called with the journal's last position known: at the start, after each append, after each reconnect. */
   readonly onPosition: (position: number) => void;
   /** Called when the connection is lost or cannot be made; the listener goes on by itself. */
@@ -58,7 +58,7 @@ async function listenForever(options: ListenerOptions, closing: AbortSignal): Pr
 /** One connection, until it breaks (throws) or the listener is closed (returns). */
 async function listenOnce(options: ListenerOptions, closing: AbortSignal, onConnected: () => void) {
   const client = new pg.Client({
-    connectionString: options.url,
+    ...(typeof options.url === 'string' ? { connectionString: options.url } : options.url),
     application_name: 'm10bot-listener',
     connectionTimeoutMillis: QUERY_TIMEOUT,
     query_timeout: QUERY_TIMEOUT,

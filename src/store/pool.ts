@@ -1,8 +1,8 @@
 import pg from 'pg';
 
 export interface PoolOptions {
-  /** A PostgreSQL connection URL. */
-  readonly url: string;
+  /** A PostgreSQL connection URL, or what the driver is to be given in its place. */
+  readonly url: string | pg.ClientConfig;
   /** Most connections open at once. */
   readonly max: number;
   /** Shown in `pg_stat_activity.application_name`. */
@@ -25,7 +25,7 @@ const QUERY_TIMEOUT = 30_000;
  */
 export function createPool(options: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
-    connectionString: options.url,
+    ...(typeof options.url === 'string' ? { connectionString: options.url } : options.url),
     max: options.max,
     application_name: options.applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT,

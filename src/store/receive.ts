@@ -7,6 +7,8 @@ export interface Delivery {
   readonly key: string;
   readonly kind: string;
   readonly payload: unknown;
+  /** What shares a lane is handled in the order in which it came; without one it waits for nobody. */
+  readonly lane?: string | null;
   /** Answered already: kept for deduplication alone, never claimed. */
   readonly done?: boolean;
 }
@@ -28,9 +30,12 @@ const MOST = 100;
 /** Statements under way at once: a second one uses the time in which the first is written to disk. */
 const SIDE_BY_SIDE = 2;
 
-const RECEIVE = `INSERT INTO m10bot.inbox AS item (key, kind, payload, state, visible_at, received_at, finished_at)
-    SELECT key, kind, payload::jsonb, state, now(), now(), CASE WHEN state = 'done' THEN now() END
-      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS given (key, kind, payload, state)
+const RECEIVE = `INSERT INTO m10bot.inbox AS item
+           (key, kind, payload, state, lane, arrived, visible_at, received_at, finished_at)
+    SELECT key, kind, payload::jsonb, state, lane, arrived, now(), now(),
+           CASE WHEN state = 'done' THEN now() END
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[])
+           AS given (key, kind, payload, state, lane, arrived)
   ON CONFLICT (key) DO UPDATE SET deliveries = item.deliveries + 1
   RETURNING key, id, deliveries = 1 AS fresh, (SELECT position FROM m10bot.journal_head) AS head`;
 
@@ -49,6 +54,9 @@ interface Waiting {
   readonly kind: string;
   readonly payload: string;
   readonly state: 'waiting' | 'done';
+  readonly lane: string | null;
+  /** µs since the epoch, and never the same twice. */
+  readonly arrived: number;
   resolve(receipt: Receipt): void;
   reject(error: unknown): void;
 }
@@ -61,6 +69,7 @@ interface Waiting {
 export function createReceiver(pool: pg.Pool): (delivery: Delivery) => Promise<Receipt> {
   let waiting: Waiting[] = [];
   let busy = 0;
+  let latest = 0;
   let prepared = true;
 
   async function insert(batch: readonly Waiting[]): Promise<ReceiptRow[]> {
@@ -69,6 +78,8 @@ export function createReceiver(pool: pg.Pool): (delivery: Delivery) => Promise<R
       batch.map((w) => w.kind),
       batch.map((w) => w.payload),
       batch.map((w) => w.state),
+      batch.map((w) => w.lane),
+      batch.map((w) => w.arrived),
     ];
     if (prepared) {
       try {
@@ -128,14 +139,17 @@ export function createReceiver(pool: pg.Pool): (delivery: Delivery) => Promise<R
     busy -= 1;
   }
 
-  return ({ key, kind, payload, done = false }) =>
+  return ({ key, kind, payload, lane = null, done = false }) =>
     new Promise((resolve, reject) => {
+      latest = Math.max(latest + 1, Date.now() * 1_000);
       const kept = toJson(done ? withoutCapabilities(payload) : payload);
       waiting.push({
         key: wellFormed(key),
         kind: wellFormed(kind),
         payload: JSON.stringify(kept),
         state: done ? 'done' : 'waiting',
+        lane: lane === null ? null : wellFormed(lane),
+        arrived: latest,
         resolve,
         reject,
       });

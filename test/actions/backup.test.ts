@@ -59,7 +59,7 @@ describe('postgres.backup', () => {
     expect((await readdir(world.backups)).filter((n) => n.endsWith('.part'))).toEqual([]);
     const copy = await world.databaseAt(null);
     expect((await restore(copy.url, path)).exitCode).toBe(0);
-    expect(await sql(copy.url, 'select count(*)::int as n from m10_recovery.recovery_candidates')).toEqual([
+    expect(await sql(copy.url, 'select count(*)::int as n from public.recovery_candidates')).toEqual([
       { n: 1500 },
     ]);
   });

@@ -55,9 +55,10 @@ describe('a process that dies', () => {
       inbox: { ...scene.inbox, finish: () => noted.promise },
       inboxWork: { everyMs: 60_000, leaseMs: 200 },
     });
-    for (const text of ['/m10 preflight', '/m10 next', '/m10 stop it', '/m10 nonsense']) {
-      await scene.ask(USERS.alice, text);
-    }
+    await scene.ask(USERS.alice, '/m10 preflight');
+    // Of somebody else: hers would wait for the first one to be done.
+    await scene.ask(USERS.dave, '/m10 next');
+    for (const text of ['/m10 stop it', '/m10 nonsense']) await scene.ask(USERS.alice, text);
     const before = await scene.journal.head();
     await scene.startBot();
     await finished();

@@ -51,6 +51,7 @@ beforeAll(async () => {
     jobs: noJobs,
     jobsJournal: journal,
     m10,
+    undelivered: async () => ({ waiting: [], refused: [] }),
     describe: () => '',
   };
 });

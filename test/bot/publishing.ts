@@ -1,8 +1,11 @@
+import { WebClient } from '@slack/web-api';
 import { publisherCursors } from '../../src/bot/publish/reader.js';
 import { createPublisher, type Publisher, type PublisherDeps } from '../../src/bot/publish.js';
+import { createReactionReader } from '../../src/bot/reaction-reader.js';
 import { createSlack } from '../../src/clients/slack.js';
 import { encodeEvent, type RunEvent } from '../../src/runbook/events.js';
 import { createCursors } from '../../src/store/cursors.js';
+import { BEHIND, createHeld } from '../../src/store/held.js';
 import { createJournal } from '../../src/store/journal.js';
 import { createLeases } from '../../src/store/leases.js';
 import { migrate } from '../../src/store/migrate.js';
@@ -34,6 +37,7 @@ export async function publishing(options: SlackStandInOptions = {}) {
   const journal = createJournal(pool);
   const posted = createPosted(pool);
   const cursors = createCursors(pool);
+  const held = createHeld(pool);
   const channel = CHANNELS.incident;
   const slack = createSlack({ token: stand.tokens.bot, apiUrl: stand.url, timeoutMs: 2_000 });
   const publishers: Publisher[] = [];
@@ -49,6 +53,7 @@ export async function publishing(options: SlackStandInOptions = {}) {
       journal,
       posted,
       cursors,
+      held,
       leases: createLeases(pool),
       slack,
       incidentChannel: channel,
@@ -73,10 +78,19 @@ export async function publishing(options: SlackStandInOptions = {}) {
   return {
     pool,
     slack,
+    /** What stands on a request, as the bot reads it before it counts. */
+    read: createReactionReader({
+      client: new WebClient(stand.tokens.bot, { slackApiUrl: stand.url }),
+      posted,
+      botUserId: () => null,
+      log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
+      now: Date.now,
+    }),
     people,
     journal,
     posted,
     cursors,
+    held,
     channel,
     logged,
     start,
@@ -86,16 +100,27 @@ export async function publishing(options: SlackStandInOptions = {}) {
     },
     run: (...events: RunEvent[]) =>
       append('run:7', ...events.map((e) => (e.type === 'RunOpened' ? { ...e, channel } : e))),
+    /** Waits until nothing is held back for any channel. */
+    nothingHeld: () => until('nothing is held back', async () => (await held.list()).length === 0),
     /** Waits until every lane has handled the whole journal. */
     async caughtUp(): Promise<void> {
       await until('everything is published', async () => {
         const { position } = await journal.head();
         const all = await Promise.all(Object.values(publisherCursors).map((name) => cursors.get(name)));
-        return all.every((at) => at === position);
+        if (all.some((at) => at !== position)) return false;
+        // What stands behind another lane follows by itself, unless that one waits for the channel.
+        const rows = await held.list();
+        const closed = new Set(rows.filter((row) => row.code !== BEHIND).map((row) => row.channel));
+        return rows.every((row) => closed.has(row.channel));
       });
     },
     async messages() {
       return (await people.read({ channel })).messages;
+    },
+    /** Ends every publisher and starts another one. */
+    async restart() {
+      for (const publisher of publishers.splice(0)) await publisher.close();
+      start();
     },
     /** Calls that Slack took, by method. */
     async calls(method: string) {

@@ -7,6 +7,7 @@ import type { Config, SlackConfig } from '../../src/config.js';
 import { fingerprintOf } from '../../src/runbook/fingerprint.js';
 import { gateMessageKey } from '../../src/runbook/people.js';
 import { openGate } from '../../src/runbook/state.js';
+import { readUndelivered } from '../../src/store/held.js';
 import { createInbox } from '../../src/store/inbox.js';
 import { createJournal } from '../../src/store/journal.js';
 import { migrate } from '../../src/store/migrate.js';
@@ -108,6 +109,7 @@ export async function createScene(name: string, options: SlackStandInOptions = {
       posted,
       journal,
       runs,
+      undelivered: () => readUndelivered(pool),
       nextRunNumber: () => nextRunNumber(pool),
       loadRunbook: async () => ({ runbook, digest: 'runbook-digest' }),
       changing: ['change'],

@@ -7,7 +7,6 @@ import type { StepDeps } from '../../src/checks/deps.js';
 import { findingsOf } from '../../src/checks/plan/findings.js';
 import { createPlans } from '../../src/checks/plan/plans.js';
 import { surveyOf } from '../../src/checks/plan/survey.js';
-import type { Processes } from '../../src/clients/process.js';
 import { commitBackend, layoutBackend } from '../../workspace/backend/layout.js';
 import type { BackendVariant } from '../../workspace/backend/variants.js';
 import { after, before, beyond, contextOf, createWorld, run, sql, type World } from './world.js';
@@ -29,24 +28,20 @@ async function targetAt(revision: string | null, variant: BackendVariant = 'good
 const nowhere = 'postgresql://a:b@127.0.0.1:9/none';
 
 describe('alembic.current', () => {
-  const at = (revision: string, program = false) => ({ revision, program });
+  const at = (revision: string | string[]) => ({ revision });
   const current = () => alembicCurrent(deps);
 
-  test('exactly the expected revision passes, also by Alembic’s own word', async () => {
+  test('exactly the expected revision passes, where Alembic works on the same database', async () => {
     const target = await targetAt(before);
     expect(await run(current(), at(before), contextOf(target))).toMatchObject({
       result: 'passed',
-      summary: `production is at ${before}, as expected`,
-    });
-    expect(await run(current(), at(before, true), contextOf(target))).toMatchObject({
-      result: 'passed',
-      summary: `production is at ${before}, as expected; Alembic says the same`,
+      summary: `production is at ${before}, as expected, and Alembic works on the same database`,
     });
   });
 
   test('the suffix that Alembic prints after a head or a branch point is no part of the name', async () => {
     const target = await targetAt(after, 'two-heads');
-    expect(await run(current(), at(after, true), contextOf(target))).toMatchObject({ result: 'passed' });
+    expect(await run(current(), at(after), contextOf(target))).toMatchObject({ result: 'passed' });
   });
 
   test('past, not yet, none, several and unknown are told apart', async () => {
@@ -61,10 +56,10 @@ describe('alembic.current', () => {
     expect(await summary(before)).toContain('it is not there yet');
     expect(await summary(null)).toContain('no revision, expected exactly');
     expect(await summary(after, `insert into alembic_version values ('other')`)).toContain(
-      'several heads at once',
+      `${after} and other`,
     );
     expect(await summary(after, `update alembic_version set version_num = '0ff_strange'`)).toContain(
-      'the code does not know where the database is',
+      'the code does not know 0ff_strange',
     );
   });
 
@@ -73,19 +68,19 @@ describe('alembic.current', () => {
     await sql(target.databaseUrl, `update alembic_version set version_num = '099_future'`);
     const outcome = await run(current(), at('099_future'), contextOf(target));
     expect(outcome.result).toBe('failed');
-    expect(outcome.summary).toContain('does not know this revision');
+    expect(outcome.summary).toContain('the code does not know 099_future');
   });
 
   test('an unreachable database is unknown', async () => {
     const target = world.target({ databaseUrl: nowhere, directory: await world.backend() });
-    expect(await run(current(), at(before, true), contextOf(target))).toMatchObject({
+    expect(await run(current(), at(before), contextOf(target))).toMatchObject({
       result: 'unknown',
     });
   });
 
   test('an environment in which Alembic does not run is a failure with its words', async () => {
     const target = { ...(await targetAt(before)), env: { PATH: '/nowhere' } };
-    const outcome = await run(current(), at(before, true), contextOf(target));
+    const outcome = await run(current(), at(before), contextOf(target));
     expect(outcome.result).not.toBe('passed');
   });
 
@@ -99,7 +94,7 @@ describe('alembic.current', () => {
 
 describe('alembic.plan', () => {
   const planOf = async (variant: BackendVariant, args: object) => {
-    const target = world.target({ databaseUrl: nowhere, directory: await world.backend(variant) });
+    const target = await targetAt(before, variant);
     return run(alembicPlan(createPlans(deps)), args, contextOf(target));
   };
 
@@ -152,7 +147,7 @@ describe('alembic.plan', () => {
       `from alembic import op\nrevision = "024_m10_drop"\ndown_revision = "${beyond}"\n` +
         'def upgrade():\n    op.execute("DROP TABLE m10_recovery.candidate_notes")\n\ndef downgrade():\n    pass\n',
     );
-    const target = world.target({ databaseUrl: nowhere, directory });
+    const target = world.target({ databaseUrl: (await world.databaseAt(before)).url, directory });
     const args = { from: beyond, to: '024_m10_drop' };
     const plan = alembicPlan(createPlans(deps));
     const outcome = await run(plan, args, contextOf(target));
@@ -164,72 +159,50 @@ describe('alembic.plan', () => {
 });
 
 describe('what an approval of a migration covers', () => {
-  /** Counts the programs that are started, by their first arguments. */
-  function counting() {
-    const argv: string[] = [];
-    const processes: Processes = {
-      ...deps.processes,
-      run: (spec) => {
-        argv.push(spec.argv.slice(0, 2).join(' '));
-        return deps.processes.run(spec);
-      },
-    };
-    return { argv, deps: { ...deps, processes } };
-  }
-
-  test('the same code is planned once, and any change of it shows', async () => {
+  test('every file that was read is a part of its own, and any change of one shows', async () => {
     const directory = join(world.directory, 'surveyed');
     await layoutBackend({ directory });
-    const target = world.target({ databaseUrl: nowhere, directory });
+    const target = world.target({ databaseUrl: (await world.databaseAt(before)).url, directory });
     const context = contextOf(target);
-    const counted = counting();
-    const plans = createPlans(counted.deps);
+    const plans = createPlans(deps);
     const survey = async () => {
-      const result = await surveyOf(plans, 'upgrade', { from: before, to: after }, context);
+      const result = await surveyOf(plans, 'upgrade', { from: [before], to: [after] }, context);
       if (result.kind === 'failed') throw new Error(result.why);
       return result;
     };
-    const alembics = () => counted.argv.filter((a) => a.startsWith('alembic')).length;
 
     const first = await survey();
-    const again = await survey();
-    expect(again).toEqual(first);
-    expect(alembics()).toBe(1);
-    expect(first.warnings).toEqual([]);
+    expect(await survey()).toEqual(first);
+    expect(first).toMatchObject({ warnings: [], headline: [] });
     expect(first.sql[0]).toMatchObject({ from: before, to: after, revisions: [after] });
     expect(first.parts['uncommitted changes']).toBe('none');
+    expect(first.parts['version table']).toBe('public.alembic_version');
 
     // Another file that the migration imports: the script of 022 itself stays what it was.
     await appendFile(join(directory, 'migrations/hardening/locks.py'), '\n# edited by hand\n');
     const edited = await survey();
-    expect(alembics()).toBe(2);
-    expect(edited.parts['code digest']).not.toBe(first.parts['code digest']);
-    expect(edited.parts['code commit']).toBe(first.parts['code commit']);
-    expect(edited.parts['migration files']).toBe(first.parts['migration files']);
+    const differing = Object.keys(edited.parts).filter((name) => edited.parts[name] !== first.parts[name]);
+    expect(differing.sort()).toEqual([
+      'code digest',
+      'file migrations/hardening/locks.py',
+      'uncommitted changes',
+    ]);
     expect(edited.warnings).toEqual([
       'the code has changes that are not committed (migrations/hardening/locks.py)',
     ]);
 
     await commitBackend(directory, 'Edit');
     const committed = await survey();
-    expect(alembics()).toBe(2);
     expect(committed.parts['code commit']).not.toBe(first.parts['code commit']);
     expect(committed.warnings).toEqual([]);
-
-    const other = { ...target, env: { ...target.env, M10_BACKEND_SLEEP: '1' } };
-    await surveyOf(plans, 'upgrade', { from: before, to: after }, { ...context, target: other });
-    expect(alembics()).toBe(3);
   });
 
   test('a plan that leaves its transaction is warned of', async () => {
-    const target = world.target({
-      databaseUrl: nowhere,
-      directory: await world.backend('autocommit-block'),
-    });
+    const target = await targetAt(before, 'autocommit-block');
     const survey = await surveyOf(
       createPlans(deps),
       'upgrade',
-      { from: before, to: after },
+      { from: [before], to: [after] },
       contextOf(target),
     );
     if (survey.kind === 'failed') throw new Error(survey.why);
@@ -239,20 +212,20 @@ describe('what an approval of a migration covers', () => {
   });
 
   test('more than one revision is warned of, and a downgrade lists what it takes back', async () => {
-    const target = world.target({ databaseUrl: nowhere, directory: await world.backend() });
+    const target = await targetAt(before);
     const plans = createPlans(deps);
-    const up = await surveyOf(plans, 'upgrade', { from: before, to: beyond }, contextOf(target));
+    const up = await surveyOf(plans, 'upgrade', { from: [before], to: [beyond] }, contextOf(target));
     expect(up).toMatchObject({ warnings: [`2 revisions would run: ${after} and ${beyond}`] });
-    const down = await surveyOf(plans, 'downgrade', { from: after, to: before }, contextOf(target));
+    const down = await surveyOf(plans, 'downgrade', { from: [after], to: [before] }, contextOf(target));
     expect(down).toMatchObject({ warnings: [], sql: [{ revisions: [after] }] });
   });
 
   test('a plan that cannot be made fails the survey, with the reason', async () => {
-    const target = world.target({ databaseUrl: nowhere, directory: '/nowhere' });
+    const target = { ...(await targetAt(before)), directory: '/nowhere' };
     const survey = await surveyOf(
       createPlans(deps),
       'upgrade',
-      { from: before, to: after },
+      { from: [before], to: [after] },
       contextOf(target),
     );
     expect(survey).toMatchObject({ kind: 'failed', why: expect.stringContaining('/nowhere') });

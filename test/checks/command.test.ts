@@ -56,7 +56,7 @@ describe('the ops scripts, whose exit codes prove little', () => {
     for (const target of [await targetAt(before), held, { ...held, databaseUrl: nowhere }]) {
       const outcome = await run(command(deps), reconcile, contextOf(target));
       expect(outcome.result).toBe('failed');
-      expect(outcome.summary).toContain('status is "skipped", expected absent');
+      expect(outcome.summary).toContain('expected absent at status, found "skipped"');
     }
   });
 
@@ -71,7 +71,7 @@ describe('the ops scripts, whose exit codes prove little', () => {
     const target = await targetAt(after);
     for (const one of [target, { ...target, databaseUrl: nowhere }]) {
       const outcome = await run(command(deps), status, contextOf(one));
-      expect(outcome.summary).toContain('mv_top_pending.last_success is nothing, expected true');
+      expect(outcome.summary).toContain('expected true at mv_top_pending.last_success, found nothing');
     }
     await sql(target.databaseUrl, `select m10_recovery.refresh_mv_tracked('mv_top_pending')`);
     expect(await run(command(deps), status, contextOf(target))).toMatchObject({ result: 'passed' });
@@ -143,7 +143,7 @@ describe('expectations', () => {
     expect(outcome.result).toBe('failed');
     for (const part of [
       'stdout is not JSON',
-      'stdout does not match ^yes',
+      'stdout is not of the form that the runbook expects (stdout-matching)',
       'stdout says: not json',
       'stderr says: boom',
       'it ended with 3, expected 0',

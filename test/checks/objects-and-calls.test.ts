@@ -209,8 +209,9 @@ describe('postgres.call with the calls of the runbook', () => {
     const target = await targetAt(after);
     await sql(
       target.databaseUrl,
-      `create or replace function m10_recovery.record_replay(p_original_msg_id text, p_dl_msg_id text,
-         p_candidate_id bigint, p_idempotency_key uuid, p_new_msg_id text, p_replayed_by text)
+      `drop function m10_recovery.record_replay;
+       create function m10_recovery.record_replay(p_original_msg_id text, p_dl_msg_id text,
+         p_candidate_id integer, p_idempotency_key uuid, p_new_msg_id text, p_replayed_by text)
        returns table (already_replayed boolean, replay_id bigint) language sql as
        $$ select false, nextval('m10_recovery.replay_log_id_seq') $$`,
     );
@@ -256,12 +257,9 @@ describe('postgres.call with the calls of the runbook', () => {
     );
   });
 
-  test('a call that commits is not taken for one that left nothing', async () => {
-    const target = await targetAt(after);
+  test('a call that commits is refused when the runbook is read', async () => {
     const args = { calls: [{ id: 'commit', sql: 'COMMIT -- by mistake' }] };
-    const outcome = await run(call, args, contextOf(target));
-    expect(outcome).toMatchObject({ result: 'unknown' });
-    expect(outcome.summary).toContain('rows may have stayed');
+    expect(call.bind(args)).toMatchObject({ ok: false, issues: [{ path: ['calls', 0, 'sql'] }] });
   });
 
   test('no row, and a value that is not the one of an earlier call, are failures', async () => {
@@ -292,6 +290,16 @@ describe('postgres.call with the calls of the runbook', () => {
     expect(call.bind({ calls })).toMatchObject({
       ok: false,
       issues: [{ path: ['calls', 0], message: 'expected a column of an earlier call, found "two.n"' }],
+    });
+  });
+
+  test('a value that JavaScript would round is refused when the runbook is read', () => {
+    const bound = (value: unknown) =>
+      call.bind({ calls: [{ id: 'one', sql: 'select $1::bigint as n', values: [value], expect: { n: 1 } }] });
+    expect(bound('9007199254740993')).toMatchObject({ ok: true });
+    expect(bound(9007199254740992)).toMatchObject({
+      ok: false,
+      issues: [{ message: expect.stringContaining('needs quotes'), path: ['calls', 0, 'values', 0] }],
     });
   });
 });

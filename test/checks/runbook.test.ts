@@ -118,7 +118,10 @@ test('mistakes in a step’s arguments are told with their keys', () => {
   expect(upgrade?.bind({ from: '021', 'lock-timout': '5s' })).toMatchObject({
     ok: false,
     issues: [
-      { path: ['to'], message: 'expected the whole name of a revision' },
+      {
+        path: ['to'],
+        message: 'expected the whole name of a revision, or a list of them for a database with several heads',
+      },
       { path: ['lock-timout'], message: 'this argument is not known here' },
     ],
   });

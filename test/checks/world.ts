@@ -5,6 +5,7 @@ import { execa } from 'execa';
 import pg from 'pg';
 import { inject } from 'vitest';
 import type { StepDeps } from '../../src/checks/deps.js';
+import { createRevisions } from '../../src/checks/revisions.js';
 import { createProcesses } from '../../src/clients/process.js';
 import type { MaintenanceWindow, TargetConfig } from '../../src/config.js';
 import type { JobsConfig } from '../../src/config-jobs.js';
@@ -133,6 +134,7 @@ export async function createWorld(): Promise<World> {
     }),
     deps: (given = {}) => ({
       processes,
+      revisions: createRevisions({ processes, now: given.now ?? Date.now }),
       people: peopleOf(given.roster ?? { eligible: ['UBOB'], ineligible: [], problems: [] }),
       config: {
         backups: { directory: backups, minFreeBytes: given.minFreeBytes ?? 0 },
@@ -192,6 +194,7 @@ export function contextOf(
     signal: given.signal ?? new AbortController().signal,
     dataOf: (step) => JSON.parse(JSON.stringify(given.data?.[step] ?? null)) ?? undefined,
     requester: 'UALICE',
+    drift: () => [],
   };
 }
 

@@ -24,8 +24,11 @@ test.each([
   ['doctr', '"doctr" is not a command. Did you mean "doctor"?'],
   ['verify', '"verify" is not a command. Did you mean "audit verify"?'],
   ['zzzzzzzzzzzz', '"zzzzzzzzzzzz" is not a command.'],
-  ['runbook', 'Expected check or schema after "runbook", found nothing.'],
-  ['runbook chek x', 'Expected check or schema after "runbook", found "chek". Did you mean "runbook check"?'],
+  ['runbook', 'Expected check or schema or shape after "runbook", found nothing.'],
+  [
+    'runbook chek x',
+    'Expected check or schema or shape after "runbook", found "chek". Did you mean "runbook check"?',
+  ],
   ['runbook check', 'Expected "runbook check FILE", found nothing after "runbook check".'],
   ['runbook check a b', 'Expected nothing after "runbook check FILE", found "b".'],
   ['start now', 'Expected nothing after "start", found "now".'],

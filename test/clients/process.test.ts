@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createProcesses, type ProcessSpec } from '../../src/clients/process.js';
+import { createProcesses, LeftAlone, type ProcessSpec } from '../../src/clients/process.js';
 import { compileTo } from './compiled.js';
 
 const env = { PATH: '/usr/bin:/bin' };
@@ -124,7 +124,8 @@ describe('run', () => {
     const one = spec(['sleep', '300']);
     mkdirSync(join(processes.paths(one.id).folder, 'child.json.part'), { recursive: true });
     const result = await processes.run(one);
-    expect(result).toMatchObject({ kind: 'not_started', reason: expect.stringContaining('EISDIR') });
+    // It ran for a moment: nobody may say that it never started.
+    expect(result).toMatchObject({ kind: 'killed_by_signal', stderr: expect.stringContaining('EISDIR') });
     expect(processes.look(one.id).kind).toBe('unknown');
   });
 
@@ -176,6 +177,22 @@ describe('run', () => {
   it('does not start what was stopped before', async () => {
     const one = spec(['true'], { signal: AbortSignal.abort() });
     expect(await createProcesses({ directory }).run(one)).toMatchObject({ code: 'stopped_before' });
+  });
+
+  it('leaves alone what somebody else takes over, ends nothing of it, and starts nothing more', async () => {
+    const processes = createProcesses({ directory, leaves: (reason) => reason === 'taken over' });
+    const fence = new AbortController();
+    const one = spec(['sh', '-c', 'sleep 2; echo done'], { signal: fence.signal, timeoutMs: 1_000 });
+    const run = processes.run(one);
+    await until(() => processes.look(one.id).kind === 'running');
+    fence.abort('taken over');
+    await expect(run).rejects.toThrow(LeftAlone);
+    expect(processes.look(one.id).kind).toBe('running');
+    await expect(processes.run(spec(['true'], { signal: fence.signal }))).rejects.toThrow(LeftAlone);
+    // Its end is still recorded, for whoever has taken over.
+    await until(() => processes.look(one.id).kind === 'ended');
+    expect(processes.look(one.id)).toMatchObject({ exit: { kind: 'exited', exitCode: 0 } });
+    expect(readFileSync(processes.paths(one.id).stdout, 'utf8')).toBe('done\n');
   });
 
   it('tells a child that a stranger killed', async () => {

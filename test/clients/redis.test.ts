@@ -13,7 +13,7 @@ afterAll(() => fresh.drop());
 const read = (change: (url: URL) => void = () => {}) => {
   const url = new URL(fresh.url);
   change(url);
-  return readRedis({ url: url.href, connectTimeoutMs: 2_000 });
+  return readRedis({ redisUrl: url.href, connectTimeoutMs: 2_000 });
 };
 
 it('reads configuration, persistence and role', async () => {
@@ -38,7 +38,9 @@ it('tells a wrong password, a missing one, and no server apart', async () => {
     cause: 'network',
     message: expect.stringContaining('ECONNREFUSED'),
   });
-  expect(await readRedis({ url: 'http://example', connectTimeoutMs: 100 })).toMatchObject({ cause: 'url' });
+  expect(await readRedis({ redisUrl: 'http://example', connectTimeoutMs: 100 })).toMatchObject({
+    cause: 'url',
+  });
 });
 
 it('gives up on a server that accepts and never answers', async () => {
@@ -48,7 +50,7 @@ it('gives up on a server that accepts and never answers', async () => {
   const port = typeof address === 'object' ? address?.port : undefined;
   const sockets = new Set<{ destroy(): void }>();
   silent.on('connection', (socket) => sockets.add(socket));
-  const result = await readRedis({ url: `redis://127.0.0.1:${port}`, connectTimeoutMs: 300 });
+  const result = await readRedis({ redisUrl: `redis://127.0.0.1:${port}`, connectTimeoutMs: 300 });
   expect(result).toMatchObject({ kind: 'unreachable', cause: 'network' });
   for (const socket of sockets) socket.destroy();
   await new Promise((resolve) => silent.close(resolve));

@@ -188,3 +188,48 @@ describe('parse', () => {
     );
   });
 });
+
+describe('what was pasted', () => {
+  it.each([
+    ['a sign that nobody sees in front', '\u200bstop', { name: 'stop', now: false, reason: '' }],
+    ['a word joiner and a byte order mark', '\u2060\ufeffstop now', { name: 'stop', now: true, reason: '' }],
+    ['backticks around it', '`stop now it hangs`', { name: 'stop', now: true, reason: 'it hangs`' }],
+    ['backticks and the slash', '`/m10 stop`', { name: 'stop', now: false, reason: '' }],
+    ['quotation marks', '"stop!"', { name: 'stop', now: false, reason: '' }],
+    ['printed quotation marks', '\u201cstop\u201d', { name: 'stop', now: false, reason: '' }],
+    ['wide letters', '\uff53\uff54\uff4f\uff50', { name: 'stop', now: false, reason: '' }],
+    ['a soft hyphen within', 'st\u00adop', { name: 'stop', now: false, reason: '' }],
+    ['its own name in front', '/m10 next', { name: 'next' }],
+    ['blanks of other kinds', 'skip\u00a0smoke\u2003flaky', { name: 'skip', step: 'smoke', reason: 'flaky' }],
+    [
+      'a no-break hyphen in a name',
+      'jobs log outbox\u2011processor',
+      { name: 'jobs', verb: 'log', job: 'outbox-processor' },
+    ],
+    [
+      'two long dashes',
+      'jobs run reclaim-gc \u2014\u2014dry\u2010run',
+      { name: 'jobs', verb: 'run', job: 'reclaim-gc', dryRun: true },
+    ],
+    ['a minus sign in an id', 'replay 1718000000000\u22120', { name: 'replay', message: '1718000000000-0' }],
+    [
+      'a dash in an option',
+      'replays cleanup \u2212\u2212older\u2013than 30d',
+      { name: 'replays', verb: 'cleanup', olderThanMs: 30 * 86_400_000 },
+    ],
+    ['a number with a sign after it', 'audit 7\u200b', { name: 'audit', run: 7 }],
+  ])('%s', (_what, text, expected) => {
+    expect(command(text)).toEqual(expected);
+  });
+
+  it('keeps the characters of a reason', () => {
+    expect(command('close “done” – as of 5\u00a0pm')).toEqual({
+      name: 'close',
+      reason: '“done” – as of 5 pm',
+    });
+  });
+
+  it('shows what cannot be seen when a word is not known', () => {
+    expect(error('ne\u200bxtt\u200b').why).toContain('<U+200B>');
+  });
+});

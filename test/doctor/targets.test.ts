@@ -78,7 +78,7 @@ test('everything that is wrong with targets, backups and the runbook shows at on
     ),
     expect.stringMatching(/^✗ database of production: .*no_such_database.* → create the database/),
     expect.stringMatching(/^✗ Redis of production: .* → correct the password/),
-    expect.stringMatching(/^✗ backend of production: no alembic\.ini in .*empty → /),
+    expect.stringMatching(/^✗ backend of production: .*empty; its commit cannot be read: .*not found: git/),
     missingProgram('alembic'),
     missingProgram('pg_dump'),
     missingProgram('pg_restore'),
@@ -110,8 +110,9 @@ test('what the user of a database may not do is a problem where a migration need
     expect.stringMatching(
       /^✗ state database: state_\d+ may not create the schema m10bot → grant CREATE on database/,
     ),
-    expect.stringMatching(/^✗ database of production: bare_\d+ may not write alembic_version → /),
+    expect.stringMatching(/^✗ database of production: bare_\d+ may not write public\.alembic_version → /),
     expect.stringMatching(/^✗ database of production: bare_\d+ may create nothing/),
+    expect.stringMatching(/^✗ backend of production: alembic current fails in .*permission denied for table/),
     expect.stringMatching(/^✗ jobs on production: schema m10_recovery: role bare_\d+ may not use it/),
   ]);
   expect(warnings).toEqual([
@@ -217,6 +218,7 @@ test('programs that are too old, broken or without their modules are named', asy
   });
   const { problems } = await diagnose({ ...place.trial.botEnv, M10_CONFIG: config });
   expect(problems).toEqual([
+    expect.stringMatching(/^✗ backend of staging: alembic current fails in .*no module named alembic/),
     expect.stringMatching(
       /^✗ programs of staging: alembic \(.*\/bin\/alembic\) does not run: no module named alembic/,
     ),

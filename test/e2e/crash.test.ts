@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { revisions } from '../../workspace/backend/variants.js';
 import { keyOf } from '../../workspace/demo/stage.js';
 import type { TrialOptions } from '../../workspace/trial/trial.js';
+import { createProxy, type Proxy as Way } from '../scheduler/proxy.js';
 import { eventually, stillRunning } from '../support/processes.js';
 import { approve, eventsOf, gate, happened, keepChannel, prompt, stepSessions, words } from './acts.js';
 import { apply, cheap, leaveMark, look, openShelf, phase, type Shelf, type StepInput } from './runbooks.js';
@@ -55,7 +56,7 @@ async function scene(
 const kill = (play: Play) => play.trial.bot().end('SIGKILL');
 
 async function verified(play: Play): Promise<void> {
-  expect((await play.message('run:1:closed', undefined, 55_000)).text).toMatch(/closed: Verified/);
+  expect((await play.message('run:1:closed')).text).toMatch(/closed: Verified/);
 }
 
 /** Waits until the migration sleeps in its transaction. */
@@ -70,7 +71,7 @@ const programs = (play: Play, step: string) =>
 
 /** What Alembic announced in an attempt, by its own output. */
 async function upgrades(play: Play, attempt: number): Promise<number> {
-  const folder = join(programs(play, 'production.apply'), String(attempt), 'upgrade');
+  const folder = join(programs(play, 'production.apply'), String(attempt), `upgrade-${revisions.hardening}`);
   const texts = await Promise.all(['stdout', 'stderr'].map((f) => readFile(join(folder, f), 'utf8')));
   return texts.join('\n').split('Running upgrade').length - 1;
 }
@@ -139,7 +140,12 @@ describe.concurrent('a bot that dies', () => {
         await play.phase(1);
         await inTheMiddle(play);
         await kill(play);
-        const record = join(programs(play, 'production.apply'), '1', 'upgrade', 'child.json');
+        const record = join(
+          programs(play, 'production.apply'),
+          '1',
+          `upgrade-${revisions.hardening}`,
+          'child.json',
+        );
         const { pid } = z.object({ pid: z.int() }).parse(JSON.parse(await readFile(record, 'utf8')));
         process.kill(-pid, 'SIGKILL');
         expect(await eventually(async () => (await stillRunning([pid])).length === 0)).toBe(true);
@@ -151,7 +157,9 @@ describe.concurrent('a bot that dies', () => {
         expect(await upgrades(play, 2)).toBe(1);
         expect(await eventsOf(play, 'StepRetried')).toMatchObject([{ by: 'm10bot', via: 'reconciled' }]);
         expect(await eventsOf(play, 'GateSpent'), 'one approval').toHaveLength(1);
-        await play.text(/had been interrupted before it did anything; it runs again under the same approval/);
+        await play.text(
+          /its probe found that it had not changed anything. It runs again under the same approval/,
+        );
       },
       { variant: 'slow', sleepSeconds: 3 },
     ));
@@ -268,7 +276,7 @@ describe.concurrent('a bot that dies', () => {
           const rows = await play.query('state', `SELECT 1 FROM m10bot.inbox WHERE state <> 'done'`);
           return rows.length === 0;
         };
-        expect(await eventually(handled, 40_000)).toBe(true);
+        expect(await eventually(handled)).toBe(true);
         expect(await eventsOf(play, 'ApprovalRequested')).toHaveLength(1);
         expect(await eventsOf(play, 'CommandRefused')).toEqual([]);
       } finally {
@@ -293,6 +301,64 @@ describe.concurrent('a bot that dies', () => {
       },
       { sharedState: false },
     ));
+});
+
+describe.concurrent('a bot whose own database goes away for longer than its lease', () => {
+  const ways: Way[] = [];
+  afterAll(() => Promise.all(ways.map((way) => way.close())));
+
+  /** The same bot again, with a way to its database that can be cut. */
+  async function restarted(play: Play): Promise<Way> {
+    const way = await createProxy(play.trial.databases.state);
+    ways.push(way);
+    await play.trial.bot().end('SIGTERM');
+    await play.trial.startBot({ STATE_DATABASE_URL: way.url });
+    return way;
+  }
+
+  /** Until the lease has run out by the database's own clock. */
+  async function outOfLease(play: Play): Promise<void> {
+    const expired = async () =>
+      (await play.query('state', `SELECT 1 FROM m10bot.leases WHERE name = 'run:1' AND expires_at > now()`))
+        .length === 0;
+    expect(await eventually(expired)).toBe(true);
+  }
+
+  it('in the middle of the upgrade: the migration goes on, and its end is found', () =>
+    scene(
+      'state away',
+      [apply('production'), at022],
+      async (play) => {
+        const way = await restarted(play);
+        await play.phase(1);
+        await inTheMiddle(play);
+        way.cut();
+        await outOfLease(play);
+        expect(await stepSessions(play, 'production'), 'the migration lives').toHaveLength(1);
+        way.restore();
+        await verified(play);
+        expect(await play.revision('production')).toBe(revisions.hardening);
+        expect(await upgrades(play, 1)).toBe(1);
+        expect(await started(play, 'production.apply')).toEqual([1]);
+        expect(await ends(play, 'production.apply')).toMatchObject([{ result: 'passed', recovered: true }]);
+      },
+      { variant: 'slow', sleepSeconds: 25 },
+    ));
+
+  it('while a program runs: it runs once and to its end', () => {
+    const file = join(shelf.directory, 'away.marks');
+    return scene('state away, program', [leaveMark('one', file, 20), look('two')], async (play) => {
+      const way = await restarted(play);
+      await play.phase(1);
+      expect(await eventually(async () => (await count(file)) === 'begun')).toBe(true);
+      way.cut();
+      await outOfLease(play);
+      way.restore();
+      await verified(play);
+      expect(await count(file)).toBe('begun done');
+      expect(await ends(play, 'one')).toMatchObject([{ result: 'passed', recovered: true }]);
+    });
+  });
 });
 
 describe.concurrent('a bot that is told to end', () => {

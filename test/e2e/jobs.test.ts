@@ -200,7 +200,7 @@ describe('a bot that is killed while a job runs', () => {
     await play.phase(2);
     const asked = await prompt(play, 'jobs.run-matview-refresh');
     expect(words(asked)).toMatch(/CREATE UNIQUE INDEX/);
-    expect(words(asked)).toMatch(/The schedules are still off/);
+    expect(words(asked)).toMatch(/The schedules are switched on by a later step/);
     expect(buttons(asked)).toEqual(['run_retry', 'run_skip', 'run_rollback', 'run_stop']);
     expect(await jobEvents(play, 'JobsResumed')).toEqual([]);
     await play.query('production', repair);

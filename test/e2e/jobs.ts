@@ -69,7 +69,7 @@ export async function dropIndex(play: Play): Promise<string> {
 
 /** Polls until the jobs' runs are so. */
 export async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  if (!(await eventually(condition, 60_000))) throw new Error(`it never came to this: ${what}`);
+  if (!(await eventually(condition))) throw new Error(`it never came to this: ${what}`);
 }
 
 /** Asks how the jobs stand, and waits for an answer that is so. */

@@ -110,7 +110,7 @@ test('the page for operators lists every metric with its type and labels, and no
 });
 
 test('what the bot posts is counted by what Slack answered', async () => {
-  const slack = metrics.countPosts({ call: async () => ({}), share: async () => undefined });
+  const slack = metrics.countPosts({ call: async () => ({}), share: async () => 'F0X' });
   await slack.call('chat.postMessage', {});
   await slack.call('chat.update', {});
   await slack.call('conversations.history', {});

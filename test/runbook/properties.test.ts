@@ -270,6 +270,7 @@ function breach(events: readonly RunEvent[], at: readonly number[]): string | nu
   >();
   /** Blocks that an approval has opened and that have not stopped, failed or finished since. */
   let licence: string | null = null;
+  const unresolved = new Set<string>();
   let stopped = false;
   let running: string | null = null;
   for (const [i, event] of events.entries()) {
@@ -297,6 +298,9 @@ function breach(events: readonly RunEvent[], at: readonly number[]): string | nu
       case 'ApprovalWithdrawn':
         gates.get(event.gate)?.approvals.delete(event.by);
         break;
+      case 'GateReposted':
+        gates.get(event.gate)?.approvals.clear();
+        break;
       case 'GateRefused':
       case 'GateExpired':
       case 'GateVoided':
@@ -323,6 +327,11 @@ function breach(events: readonly RunEvent[], at: readonly number[]): string | nu
         const gated = findBlock(runbook, event.block)?.gate !== 'none';
         if (gated && before?.type !== 'GateSpent') return 'a gated block started without its approval';
         licence = blockKey(event.block);
+        for (const s of findBlock(runbook, event.block)?.steps ?? []) {
+          const all = findBlock(runbook, event.block)?.steps.map((each) => each.id) ?? [];
+          const from = event.from === null ? 0 : all.indexOf(event.from);
+          if (all.indexOf(s.id) >= from) unresolved.delete(`${blockKey(event.block)}/${s.id}`);
+        }
         stopped = false;
         break;
       }
@@ -337,22 +346,27 @@ function breach(events: readonly RunEvent[], at: readonly number[]): string | nu
         if (stopped) return 'a step started in a stopped run';
         const block = findBlock(runbook, event.block);
         const changes = block?.steps.find((s) => s.id === event.step)?.uses === 'change';
+        const bad = [...unresolved].some((key) => key.startsWith(`${blockKey(event.block)}/`));
+        if (changes && bad) return 'a change started after a failure that nobody resolved';
         if (changes && licence !== blockKey(event.block)) return 'a change started without a licence';
         running = event.step;
         break;
       }
       case 'StepRetried':
         if (running === event.step) running = null;
+        unresolved.delete(`${blockKey(event.block)}/${event.step}`);
         break;
       case 'StepFinished': {
         running = null;
         const block = findBlock(runbook, event.block);
         const changes = block?.steps.find((s) => s.id === event.step)?.uses === 'change';
+        if (event.result !== 'passed') unresolved.add(`${blockKey(event.block)}/${event.step}`);
         if (event.result !== 'passed' && changes) licence = null;
         break;
       }
       case 'StepSkipped':
         if (!gates.get(event.gate)?.spent) return 'a skip without approval';
+        unresolved.delete(`${blockKey(event.block)}/${event.step}`);
         licence = blockKey(event.block);
         break;
       case 'BlockFinished':

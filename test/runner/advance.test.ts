@@ -7,6 +7,7 @@ import type { OpenedRun, RunState } from '../../src/runbook/state.js';
 import { createAdvance } from '../../src/runner/advance.js';
 import { createRunner } from '../../src/runner/runner.js';
 import type { StepAt, Steps } from '../../src/runner/steps.js';
+import { LeaseLost } from '../../src/store/errors.js';
 import type { Runs } from '../../src/store/runs.js';
 import { finishStep, given, opened, stagingStarted, stop, t0 } from '../runbook/spec.js';
 
@@ -65,6 +66,36 @@ test('the end of a step that the database did not take is written later, not fou
   down = false;
   await advance.run(7, fence, calm, () => false);
   expect(runs.state().blocks['phase:staging']?.status).toBe('done');
+});
+
+test('who loses the lease writes nothing of the step, waits for nothing, and ends nothing', async () => {
+  const runs = memory();
+  const lost = new AbortController();
+  const written: string[] = [];
+  const watched: Runs['execute'] = async (run, command, options) => {
+    written.push(command.type);
+    return runs.execute(run, command, options);
+  };
+  let end = (_: CommandOf<'FinishStep'>) => {};
+  const advance = advanceOf(
+    { ...runs, execute: watched },
+    {
+      run: (_state, at) => {
+        lost.abort(new LeaseLost('run:7', 'me', 1));
+        return new Promise((resolve) => {
+          end = () => resolve(endOf(at));
+        });
+      },
+      recover: async () => null,
+    },
+  );
+  await expect(advance.run(7, fence, { ...calm, lost: lost.signal }, () => false)).rejects.toThrow(LeaseLost);
+  end(endOf({ block: { kind: 'phase', id: 'staging' }, step: 'apply', attempt: 1 }));
+  await sleep(20);
+  expect(written).toEqual(['StartStep']);
+  // The one who comes next, this process or another, asks what became of it.
+  const found = await advance.run(7, fence, calm, () => false);
+  expect(found).toMatchObject({ kind: 'again' });
 });
 
 test('a stop now that comes before the step is watched ends it at once', async () => {

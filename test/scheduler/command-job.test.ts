@@ -193,7 +193,7 @@ describe('any program', () => {
     const zero = program(reconcile, { expect: { 'stdout-json': { archived: { 'at-least': 1 } } } });
     expect(await run(zero)).toMatchObject({
       outcome: 'failed',
-      summary: expect.stringContaining('archived is 0'),
+      summary: expect.stringContaining('expected at least 1 at archived, found 0'),
     });
     expect(await run(program(['/bin/sh', '-c', 'exit 3']))).toMatchObject({ outcome: 'failed' });
   });

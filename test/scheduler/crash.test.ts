@@ -48,7 +48,7 @@ async function otherProcess(schedule: string): Promise<ChildProcess> {
      const leader = createLeader({ holder: 'm10bot:' + owner, connect: (name) => executor.connect(name), log });
      const executor = createExecutor({ target, runs, leader, owner, redact: (t) => t, observer: noObserver, log, now: Date.now });
      const job = {
-       name: 'reclaim-gc', lock: 'm10:reclaim_gc', ttlSeconds, needs: { tables: {}, functions: {}, privileges: {} },
+       name: 'reclaim-gc', lock: 'm10:reclaim_gc', ttlSeconds, needs: { tables: {}, calls: {}, privileges: {} },
        run() { process.stdout.write('running\\n'); return new Promise(() => {}); },
      };
      createScheduler({

@@ -127,7 +127,10 @@ describe('what it needs', () => {
     const job = jobThat(async () => ({}), {
       needs: {
         tables: { outbox: ['id', 'shape'], absent: ['id'] },
-        functions: { acquire_lock: ['text', 'text'], gone: [] },
+        calls: {
+          acquire_lock: 'select m10_recovery.acquire_lock($1::jsonb, $2)',
+          gone: 'select m10_recovery.gone()',
+        },
         privileges: {},
       },
     });
@@ -136,8 +139,8 @@ describe('what it needs', () => {
     expect(report?.output.split('\n')).toEqual([
       'm10_recovery.outbox: it has no column shape',
       'm10_recovery.absent: it is not there',
-      'm10_recovery.acquire_lock(text, text): there is only acquire_lock(text, text, integer)',
-      'm10_recovery.gone(): it is not there',
+      'm10_recovery.acquire_lock: the job cannot call it: function m10_recovery.acquire_lock(jsonb, unknown) does not exist; there is acquire_lock(p_lock_name text, p_holder_id text, p_ttl_seconds integer)',
+      'm10_recovery.gone: it is not there',
     ]);
   });
 
@@ -146,7 +149,7 @@ describe('what it needs', () => {
     const report = await once(place.replica({ databaseUrl: old.url }), { job: jobThat(async () => ({})) });
     expect(report?.outcome).toBe('skipped');
     expect(report?.output).toContain('m10_recovery.distributed_locks: it is not there');
-    expect(report?.output).toContain('m10_recovery.acquire_lock(text, text, integer): it is not there');
+    expect(report?.output).toContain('m10_recovery.acquire_lock: it is not there');
   });
 
   test('a role that lacks a right is told which, before anything is taken', async () => {
@@ -158,7 +161,7 @@ describe('what it needs', () => {
     url.username = role;
     url.password = 'x';
     const job = jobThat(async () => ({}), {
-      needs: { tables: {}, functions: {}, privileges: { outbox: ['SELECT', 'DELETE'] } },
+      needs: { tables: {}, calls: {}, privileges: { outbox: ['SELECT', 'DELETE'] } },
     });
     try {
       const report = await once(place.replica({ databaseUrl: url.href }), { job });

@@ -158,7 +158,7 @@ export function jobThat(
     name: 'reclaim-gc',
     lock: 'm10:reclaim_gc',
     ttlSeconds: 30,
-    needs: { tables: {}, functions: {}, privileges: {} },
+    needs: { tables: {}, calls: {}, privileges: {} },
     ...given,
     run: async (context) => ({ summary: 'Did it.', counts: {}, ...(await run(context)) }),
   };

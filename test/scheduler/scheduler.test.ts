@@ -109,7 +109,7 @@ describe('schedules', () => {
 
   test('while the objects are not there, it waits without failing, and begins when they have come', async () => {
     await place.sql('alter table m10_recovery.replay_log rename to replay_log_away');
-    const needs = { tables: { replay_log: ['id'] }, functions: {}, privileges: {} };
+    const needs = { tables: { replay_log: ['id'] }, calls: {}, privileges: {} };
     const replica = place.replica({ jobs: [jobThat(async () => {}, { needs })], config: everySecond });
     try {
       replica.scheduler.start();

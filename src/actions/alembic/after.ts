@@ -1,51 +1,68 @@
+import type { Revisions } from '../../checks/revisions.js';
 import { explain, withSession } from '../../checks/session.js';
 import {
   cancelSessions,
-  readSessionsByName,
+  readOwnSessions,
   type Session,
+  type SessionsOf,
   terminateSessions,
   waitGone,
 } from '../../clients/postgres/activity.js';
-import { type RevisionTable, readRevision } from '../../clients/postgres/revision.js';
+import type { RevisionTable } from '../../clients/postgres/revision.js';
 import type { TargetConfig } from '../../config.js';
+
+/** Whether anything of a child works in a database any more. */
+export type Leftover =
+  | { readonly kind: 'gone' }
+  /** A backend of the child is still at work, so that nothing read from the database means anything yet. */
+  | { readonly kind: 'still_working'; readonly why: string }
+  | { readonly kind: 'unread'; readonly why: string };
 
 /** What is true of a database once nothing of the child works in it any more. */
 export type Aftermath =
   | { readonly kind: 'settled'; readonly stored: RevisionTable }
-  /** A backend of the child is still at work, so that the revision means nothing yet. */
-  | { readonly kind: 'still_working'; readonly why: string }
-  | { readonly kind: 'unread'; readonly why: string };
+  | Exclude<Leftover, { kind: 'gone' }>;
 
 /** How long a backend whose client ended may go on before its statement is cancelled, ms. */
 const patienceMs = 5_000;
 const goneMs = 15_000;
+const session = { applicationName: 'm10bot:settle', statementTimeoutMs: 10_000 };
 
 /**
- * Reads the revision after a child has ended. The death of a client does not end its backend: a lock wait or a
+ * Sees to it that no session of a child is left. The death of a client does not end its backend: a lock wait or a
  * long statement goes on and may still commit nothing or fail, so it is waited for, then cancelled, then ended.
  */
-export async function settle(target: TargetConfig, applicationName: string): Promise<Aftermath> {
-  const session = { applicationName: 'm10bot:settle', statementTimeoutMs: 10_000 };
-  const read = await withSession(target, session, async (database): Promise<Aftermath> => {
-    let gone = await waitGone(database, applicationName, patienceMs);
+export async function endSessions(target: TargetConfig, own: SessionsOf): Promise<Leftover> {
+  const read = await withSession(target, session, async (database): Promise<Leftover> => {
+    let gone = await waitGone(database, own, patienceMs);
     if (gone.kind === 'still_there') {
-      await cancelSessions(database, applicationName);
-      gone = await waitGone(database, applicationName, patienceMs);
+      await cancelSessions(database, own);
+      gone = await waitGone(database, own, patienceMs);
     }
     if (gone.kind === 'still_there') {
-      await terminateSessions(database, applicationName);
-      gone = await waitGone(database, applicationName, goneMs);
+      await terminateSessions(database, own);
+      gone = await waitGone(database, own, goneMs);
     }
-    if (gone.kind === 'still_there') {
-      const pids = gone.sessions.map((s) => s.pid).join(', ');
-      return {
-        kind: 'still_working',
-        why: `its session ${pids} could not be ended and may still change something`,
-      };
-    }
-    return { kind: 'settled', stored: await readRevision(database) };
+    if (gone.kind === 'gone') return gone;
+    const pids = gone.sessions.map((s) => s.pid).join(', ');
+    const why = `its session ${pids} could not be ended and may still change something`;
+    return { kind: 'still_working', why };
   });
   return read.kind === 'ok' ? read.value : { kind: 'unread', why: `the database ${explain(read)}` };
+}
+
+/** Reads the revision after a child has ended, once nothing of it is at work. */
+export async function settle(
+  revisions: Revisions,
+  target: TargetConfig,
+  own: SessionsOf,
+): Promise<Aftermath> {
+  const left = await endSessions(target, own);
+  if (left.kind !== 'gone') return left;
+  const read = await withSession(target, session, (database) => revisions.read(target, database));
+  return read.kind === 'ok'
+    ? { kind: 'settled', stored: read.value }
+    : { kind: 'unread', why: `the database ${explain(read)}` };
 }
 
 export type Sighting =
@@ -53,12 +70,10 @@ export type Sighting =
   | { readonly kind: 'unread'; readonly why: string };
 
 /** What an interrupted attempt left: its sessions, and the revision, read in this order. */
-export async function sight(target: TargetConfig, applicationName: string): Promise<Sighting> {
+export async function sight(revisions: Revisions, target: TargetConfig, own: SessionsOf): Promise<Sighting> {
   const read = await withSession(target, { applicationName: 'm10bot:probe' }, async (database) => ({
-    sessions: (await readSessionsByName(database, applicationName)).filter(
-      (s) => s.applicationName === applicationName,
-    ),
-    stored: await readRevision(database),
+    sessions: await readOwnSessions(database, own),
+    stored: await revisions.read(target, database),
   }));
   return read.kind === 'ok'
     ? { kind: 'seen', ...read.value }

@@ -1,15 +1,12 @@
 import { z } from 'zod';
+import { RevisionList } from '../../checks/revision-list.js';
 import { Duration } from '../../runbook/definition.js';
 
-const Revision = z
-  .string('expected the whole name of a revision')
-  .regex(/^\w[\w.]*$/, 'expected the whole name of a revision, no relative step such as -1');
-
 export const UpgradeArgs = z.strictObject({
-  /** Exactly where the database must stand. */
-  from: Revision,
-  /** Exactly where it stands afterwards. */
-  to: Revision,
+  /** Exactly where the database must be; several for one with several heads. */
+  from: RevisionList,
+  /** Exactly where it is afterwards. */
+  to: RevisionList,
   /** How long one statement waits for a lock, ms. */
   'lock-timeout': Duration.default(5_000),
   /** How long one statement may take, ms; no limit when absent. */
@@ -20,9 +17,9 @@ export const UpgradeArgs = z.strictObject({
 export type UpgradeArgs = z.infer<typeof UpgradeArgs>;
 
 export const DowngradeArgs = z.strictObject({
-  /** Exactly where the database must stand. */
-  from: Revision,
-  to: Revision,
+  /** Exactly where the database must be; several for one with several heads. */
+  from: RevisionList,
+  to: RevisionList,
   /** How long one statement waits for a lock, ms; readers queue behind the downgrade meanwhile. */
   'lock-timeout': Duration.default(3_000),
   /** How often it is tried while others hold locks. */

@@ -1,7 +1,8 @@
 import { who } from '../../checks/postgres-activity.js';
+import type { Revisions } from '../../checks/revisions.js';
 import { explain, withSession } from '../../checks/session.js';
 import { readRunningDumps, readSessionsByName } from '../../clients/postgres/activity.js';
-import { type RevisionTable, readRevision } from '../../clients/postgres/revision.js';
+import type { RevisionTable } from '../../clients/postgres/revision.js';
 import type { TargetConfig } from '../../config.js';
 
 export type Before =
@@ -9,13 +10,17 @@ export type Before =
   | { readonly kind: 'unread'; readonly why: string };
 
 /** The revision right before a change, and whether a dump or another change of the bot is at work. */
-export async function readBefore(target: TargetConfig, applicationName: string): Promise<Before> {
+export async function readBefore(
+  revisions: Revisions,
+  target: TargetConfig,
+  applicationName: string,
+): Promise<Before> {
   const read = await withSession(target, { applicationName: 'm10bot:before' }, async (database) => {
     const [dump] = await readRunningDumps(database);
     const [other] = (await readSessionsByName(database, 'm10bot:')).filter(
       (s) => /^m10bot:\d/.test(s.applicationName) && s.applicationName !== applicationName,
     );
-    const stored = await readRevision(database);
+    const stored = await revisions.read(target, database);
     if (dump !== undefined) {
       return { stored, inTheWay: `a dump is running (${who(dump)}) and holds a lock on every table` };
     }

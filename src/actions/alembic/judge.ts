@@ -1,56 +1,114 @@
 import { sayStep } from '../../checks/alembic-client.js';
-import { failed, passed, spoken, unknown } from '../../checks/outcome.js';
-import type { MigrationPlan } from '../../checks/plan/plans.js';
-import { isAt, sayRevision } from '../../checks/revision.js';
+import { failed, passed, unknown } from '../../checks/outcome.js';
+import { type MigrationPlan, stepsOf } from '../../checks/plan/migration-plan.js';
+import { isAt, sayRevision, sayRevisions } from '../../checks/revision.js';
+import type { ReportStep } from '../../clients/alembic/report.js';
 import type { MigrateResult } from '../../clients/alembic.js';
 import type { Outcome } from '../../runbook/step-kind.js';
 import type { Aftermath } from './after.js';
-import type { UpgradeArgs } from './arguments.js';
+import { sayStayed, stayedOf } from './stayed.js';
 import { lowerFirst, sayTrouble } from './words.js';
 
-/** Compares what Alembic announced with the plan, and the revision of now with the one that was wanted. */
-export function judgeUpgrade(
-  args: UpgradeArgs,
-  name: string,
-  plan: MigrationPlan,
-  result: MigrateResult,
-  after: Aftermath,
-  blockers: readonly string[],
-): Outcome {
-  const facts = { lockTimeout: spoken(args['lock-timeout']), blocker: blockers[0] ?? null };
-  const ended = result.kind === 'done' ? 'Alembic ended well' : sayTrouble(result, facts);
+/** What a migration came to: each sentence rests on the report from inside, or on what was read afterwards. */
+export interface Ran {
+  /** One for each command; the last one is where it ended. */
+  readonly results: readonly MigrateResult[];
+  readonly after: Aftermath;
+  readonly lockTimeout: string;
+  readonly blockers: readonly string[];
+}
+
+/** Compares what Alembic did with the plan, and the revision of now with the one that was wanted. */
+export async function judge(name: string, plan: MigrationPlan, ran: Ran): Promise<Outcome> {
+  const { results, after } = ran;
+  const result = results.at(-1);
+  if (result === undefined) return failed('nothing was run');
+  const facts = { lockTimeout: ran.lockTimeout, blocker: ran.blockers[0] ?? null, target: name };
+  const ended = result.kind === 'done' ? 'Alembic ended without an error' : sayTrouble(result, facts);
   if (after.kind !== 'settled') {
     return unknown(`${ended}, and what became of ${name} is not known: ${after.why}`);
   }
-  const ran = (result.kind === 'done' ? result.ran : result.announced).map(sayStep);
-  const expected = plan.steps.map(sayStep);
-  const same = ran.length === expected.length && ran.every((step, index) => step === expected[index]);
-  if (isAt(after.stored, args.to)) {
-    if (!same) {
-      const what = ran.length === 0 ? 'nothing' : ran.join(', ');
-      return failed(
-        `${name} is at ${args.to}, but Alembic ran ${what} where the plan says ${expected.join(', ')}: somebody else may have changed it at the same time`,
-      );
-    }
-    if (result.kind !== 'done' && result.kind !== 'ended_early') {
-      return failed(
-        `${ended}, but ${name} is at ${args.to}: somebody else upgraded it at the same time. Make sure who it was before you go on`,
-      );
-    }
-    const note =
-      result.kind === 'done' ? '' : `, although ${lowerFirst(ended)}: the change was complete by then`;
-    return passed(`${name} went from ${args.from} to ${args.to}${note}`);
-  }
   const where = `${name} is at ${sayRevision(after.stored)}`;
-  if (isAt(after.stored, args.from)) {
-    if (result.kind === 'done' && ran.length === 0) {
-      return failed(`Alembic ended well but ran nothing: a silent no-op. ${where}, expected ${args.to}`);
+  if (isAt(after.stored, plan.to)) return arrived(name, plan, results, ended);
+  if (isAt(after.stored, plan.from)) return unmoved(where, plan, results, ended);
+  const stayed = await stayedOf(results.map((r) => r.observed));
+  const part = stayed.kind === 'nothing' ? '' : `; ${sayStayed(stayed)}`;
+  return failed(
+    `${ended}; ${where}, which is neither ${sayRevisions(plan.from)} nor ${sayRevisions(plan.to)}${part}`,
+  );
+}
+
+function arrived(
+  name: string,
+  plan: MigrationPlan,
+  results: readonly MigrateResult[],
+  ended: string,
+): Outcome {
+  const result = results.at(-1);
+  const done = results.flatMap((r) => r.steps);
+  const observed = results.every((r) => r.observed !== null);
+  const moved = `${name} went ${plan.direction === 'upgrade' ? '' : 'back '}from ${sayRevisions(plan.from)} to ${sayRevisions(plan.to)}`;
+  if (!sameSteps(done, stepsOf(plan))) {
+    if (!observed && done.length === 0 && result?.kind === 'done') {
+      // A log that goes elsewhere is as silent as an Alembic that did nothing.
+      return passed(
+        `${moved}; Alembic was not observed and printed no steps, so who moved it was not verified`,
+      );
     }
-    const stayed =
-      plan.outside.length === 0
-        ? 'it is one transaction, so nothing of it stayed'
-        : 'the migration leaves its transaction, so part of it may have stayed: look before a retry';
-    return failed(`${ended}; ${where} still, and ${stayed}`);
+    if (!observed || result?.kind !== 'ended_early') {
+      const what = done.length === 0 ? 'nothing' : done.map(sayStep).join(', ');
+      return failed(
+        `${name} is at ${sayRevisions(plan.to)}, but ${observed ? 'this Alembic ran' : 'Alembic printed'} ${what} where the plan has ${stepsOf(plan).map(sayStep).join(', ')}: another client may have changed it at the same time. ${ended}`,
+      );
+    }
   }
-  return failed(`${ended}; ${where}, which is neither ${args.from} nor ${args.to}`);
+  if (result?.kind === 'done') return passed(moved);
+  if (!observed && result?.kind !== 'ended_early') {
+    return failed(
+      `${ended}, but ${name} is at ${sayRevisions(plan.to)}: another client may have moved it at the same time. Find out who before you go on`,
+    );
+  }
+  return passed(`${moved}, although ${lowerFirst(ended)}: the change was complete by then`);
+}
+
+async function unmoved(
+  where: string,
+  plan: MigrationPlan,
+  results: readonly MigrateResult[],
+  ended: string,
+): Promise<Outcome> {
+  const result = results.at(-1);
+  const done = results.flatMap((r) => r.steps);
+  const observed = results.every((r) => r.observed !== null);
+  const still = `${where} still`;
+  if (result?.kind === 'refused') {
+    const stayed = await stayedOf(results.map((r) => r.observed));
+    return failed(
+      stayed.kind === 'nothing'
+        ? `${ended}. ${still}, nothing was changed`
+        : `${ended}. ${still}; ${sayStayed(stayed)}`,
+    );
+  }
+  if (!observed && result?.kind === 'done') {
+    const said =
+      done.length === 0 ? 'printed no steps' : `printed that it ran ${done.map(sayStep).join(', ')}`;
+    return unknown(
+      `Alembic ${said} and ended without an error, but ${still}: it may have worked on another database. Find out on which before anything else`,
+    );
+  }
+  const stayed = await stayedOf(results.map((r) => r.observed));
+  if (result?.kind === 'done' && stayed.kind === 'nothing' && done.length > 0) {
+    return failed(
+      `Alembic ran ${done.map(sayStep).join(', ')} and ended without an error, but committed nothing; ${still}. env.py has to commit its transaction`,
+    );
+  }
+  const sentence = `${ended}; ${still}, expected ${sayRevisions(plan.to)}; ${sayStayed(stayed)}`;
+  return stayed.kind === 'unknown' ? unknown(sentence) : failed(sentence);
+}
+
+export function sameSteps(a: readonly ReportStep[], b: readonly ReportStep[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((step, i) => step.direction === b[i]?.direction && step.revision === b[i]?.revision)
+  );
 }

@@ -5,7 +5,7 @@ import { withSession } from '../../checks/session.js';
 import { type BlockedSession, readBlockers } from '../../clients/postgres/blockers.js';
 import type { TargetConfig } from '../../config.js';
 
-const everyMs = 400;
+const everyMs = 250;
 
 /**
  * Looks while `work` runs who is in its way, because afterwards nobody can tell.

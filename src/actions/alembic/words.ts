@@ -1,9 +1,11 @@
+import type { ObservedRefusal } from '../../clients/alembic/observed.js';
 import type { MigrateResult } from '../../clients/alembic.js';
+import type { ProcessResult } from '../../clients/process.js';
 
 /** Why Alembic did not end well, in words. */
 export function sayTrouble(
   trouble: Exclude<MigrateResult, { kind: 'done' }>,
-  facts: { readonly lockTimeout: string; readonly blocker: string | null },
+  facts: { readonly lockTimeout: string; readonly blocker: string | null; readonly target: string },
 ): string {
   const line = trouble.evidence.split('\n')[0] ?? '';
   switch (trouble.kind) {
@@ -17,6 +19,10 @@ export function sayTrouble(
       return `The code has several heads (${line})`;
     case 'concurrent':
       return `Another client moved the revision at the same time (${line})`;
+    case 'read_only':
+      return `Alembic wanted to change a database that is not the target's (${line})`;
+    case 'refused':
+      return sayRefusal(trouble.observed?.refused ?? null, facts.target);
     case 'not_started':
       return `Alembic could not be started (${line})`;
     case 'ended_early':
@@ -26,7 +32,36 @@ export function sayTrouble(
   }
 }
 
-function sayEnd(kind: MigrateResult['process']['kind']): string {
+/** Why the observer let nothing more happen. */
+function sayRefusal(refused: ObservedRefusal | null, target: string): string {
+  if (refused === null) return 'Alembic was stopped by the observer';
+  switch (refused.code) {
+    case 'other_database':
+      return `Stopped before the first statement: Alembic connected to another database than ${target} (${sayFound(refused.found)})`;
+    case 'other_session':
+      return `Stopped: the session changed its backend between two transactions (${sayFound(refused.expected)}, then ${sayFound(refused.found)}), so a pooler stands in front of ${target}, and no lock timeout holds. Give Alembic the URL of the server itself`;
+    case 'other_revision':
+      return `Stopped before the first statement: Alembic found ${target} at ${sayFound(refused.found)}, expected ${sayFound(refused.expected)}`;
+    case 'other_steps':
+      return `Stopped before the first statement: ${sayFound(refused.found)} would run, ${sayFound(refused.expected)} was approved`;
+    case 'setting':
+      return `Stopped before the first statement: ${refused.name ?? 'a setting'} is ${sayFound(refused.found)} in the session of Alembic, ${sayFound(refused.expected)} was promised. A pooler or the role overrides it`;
+    case 'file_changed':
+      return `Stopped: ${refused.path ?? 'a file'} is not what was approved`;
+    case 'unobserved':
+      return `Stopped: the migration opened a connection of its own with ${refused.name ?? 'a driver'}, whose statements cannot be recorded`;
+  }
+}
+
+function sayFound(found: unknown): string {
+  if (Array.isArray(found))
+    return found.map((part) => (Array.isArray(part) ? part.join(' ') : String(part))).join(', ') || 'nothing';
+  if (typeof found === 'object' && found !== null && 'database' in found)
+    return `database ${String(found.database)}`;
+  return String(found);
+}
+
+function sayEnd(kind: ProcessResult['kind']): string {
   switch (kind) {
     case 'timed_out':
       return 'ran out of time and was ended';
@@ -40,11 +75,14 @@ function sayEnd(kind: MigrateResult['process']['kind']): string {
   }
 }
 
+/** Frames of the observer in a traceback, which say nothing of the migration. */
+const ownFrames = /^ *File ".*[\\/]m10_observer[\\/][^"]*", line .*\n(?: {4,}.*\n)*/gm;
+
 export function outputOf(result: MigrateResult): string {
   const { process } = result;
   if (process.kind === 'not_started') return process.reason;
   return [process.stdout, process.stderr]
-    .map((text) => text.trim())
+    .map((text) => text.replace(ownFrames, '').trim())
     .filter((text) => text !== '')
     .join('\n');
 }

@@ -1,9 +1,9 @@
-import type { Aftermath } from '../alembic/after.js';
+import type { Leftover } from '../alembic/after.js';
 
 /** What a dump that was ended early left on the server, as the end of a sentence; empty when nothing is left. */
-export function sayLeftover(after: Aftermath): string {
+export function sayLeftover(after: Leftover): string {
   switch (after.kind) {
-    case 'settled':
+    case 'gone':
       return '';
     case 'still_working':
       return `. Something of it is left: ${after.why}`;

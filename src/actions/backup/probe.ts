@@ -22,7 +22,7 @@ export async function probeDump(
     return { kind: 'running', evidence: `process ${sighting.pid}, started ${sighting.startedAt}` };
   }
   if (sighting.kind === 'unknown') return { kind: 'unknown', evidence: sighting.reason };
-  const seen = await sight(context.target, context.applicationName);
+  const seen = await sight(deps.revisions, context.target, context);
   if (seen.kind === 'unread') return { kind: 'unknown', evidence: seen.why };
   const [session] = seen.sessions;
   if (session !== undefined) return { kind: 'running', evidence: `${who(session)} is at work` };

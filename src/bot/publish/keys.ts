@@ -21,3 +21,9 @@ export function eventKey(stream: string, what: string, version: number): string 
 
 /** Where it is recorded that a message could not be delivered at all. */
 export const undeliveredKey = (key: string) => `undelivered:${key}`;
+
+/**
+ * What is noted in the place of a timestamp for a file outside of its thread, and for one that was posted as messages.
+ * For any other it is the file's id: the message that shares it has a timestamp, but Slack does not tell it.
+ */
+export const FILE_TS = { channel: 'file', parts: 'parts' } as const;

@@ -39,6 +39,8 @@ export interface FileOperation {
   readonly title: string;
   /** null: it is not there any more. */
   readonly content: () => Promise<string | null>;
+  /** Where Slack takes no files, it is posted as messages: people have to read it before they answer. */
+  readonly needed: boolean;
   readonly origin: Origin;
 }
 
@@ -47,16 +49,18 @@ export interface ThreadWork {
   readonly key: string;
   readonly channel: string;
   readonly parent: string;
-  readonly piece: Piece | null;
-  readonly files: readonly FileOperation[];
+  readonly piece: Piece;
+  /** A file follows it. */
+  readonly announces: boolean;
   readonly origin: Origin;
 }
 
-/** Files of a plan as operations. */
+/** A file of a plan as operation. */
 export function fileOperation(
   base: { key: string; channel: string; parent: string; origin: Origin },
   file: AttachedFile,
 ): FileOperation {
   const { filename, title, content } = file;
-  return { ...base, key: `${base.key}:file:${filename}`, filename, title, content: async () => content };
+  const key = `${base.key}:file:${filename}`;
+  return { ...base, key, filename, title, content: async () => content, needed: true };
 }

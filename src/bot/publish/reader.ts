@@ -6,10 +6,12 @@ import type { Journal } from '../../store/journal.js';
 export const publisherCursors = {
   /** Requests, prompts, refusals, ends: everything that people wait for. */
   urgent: 'publisher',
-  /** Results and files in threads. Never ahead of `urgent`, so that a thread's first message stands. */
+  /** Results in threads. Never ahead of `urgent`, so that a thread's first message stands. */
   thread: 'publisher.thread',
   /** What a request or a plan attaches: read before anybody answers, so never behind results. */
   files: 'publisher.files',
+  /** Whole outputs of steps. Never ahead of `thread`, whose messages announce them. */
+  outputs: 'publisher.outputs',
   /** Run cards, updated in place. Never ahead of `urgent` either. */
   cards: 'publisher.cards',
 } as const;

@@ -1,11 +1,12 @@
 import type { Plan } from '../../runbook/events.js';
 import { gateMessageKey } from '../../runbook/people.js';
-import type { OpenedRun } from '../../runbook/state.js';
+import { gateById } from '../../runbook/state.js';
 import { planFiles } from '../render/gate.js';
 import {
   approvalGivenLine,
   approvalWithdrawnLine,
   blockStartedLine,
+  gateRepostedLine,
   runOpenedLine,
   stepRetriedLine,
   stepSkippedLine,
@@ -29,12 +30,21 @@ export function planAttachments(seen: SeenEvent): FileOperation[] {
     const prefix = `plan-${stored.stream.replace(/[^a-zA-Z0-9]+/g, '-')}-${stored.version}`;
     return files(eventKey(stored.stream, 'plan', stored.version), prefix, event.plan);
   }
-  if (event.type !== 'GateOpened' || run === null) return [];
+  if (run === null) return [];
+  if (event.type === 'GateReposted') {
+    // The files went with the message that was deleted, or stand below what is left of it.
+    const plan = seen.after.kind === 'none' ? null : (gateById(seen.after, event.gate)?.plan ?? null);
+    const parent = gateMessageKey(run, event.gate);
+    const base = { key: `${parent}:${stored.version}`, channel, parent, origin };
+    const prefix = `run-${run}-request-${event.gate}`;
+    return plan === null ? [] : planFiles(plan, prefix).map((file) => fileOperation(base, file));
+  }
+  if (event.type !== 'GateOpened') return [];
   return files(gateMessageKey(run, event.gate), `run-${run}-request-${event.gate}`, event.plan);
 }
 
-/** What can be read later, in the threads: results with their output, approvals one by one. */
-export function threadWork(seen: SeenEvent, readOutput: ReadOutput): ThreadWork | null {
+/** What can be read later, in the threads: results, approvals one by one. */
+export function threadWork(seen: SeenEvent): ThreadWork | null {
   const { event, after, stored, run } = seen;
   const { channel } = seen;
   const origin = originOf(seen);
@@ -44,7 +54,7 @@ export function threadWork(seen: SeenEvent, readOutput: ReadOutput): ThreadWork 
     key: eventKey(stored.stream, 'thread', stored.version),
     channel,
     parent: cardKey(run),
-    files: [],
+    announces: false,
     origin,
   };
   switch (event.type) {
@@ -53,7 +63,12 @@ export function threadWork(seen: SeenEvent, readOutput: ReadOutput): ThreadWork 
     case 'BlockStarted':
       return { ...inRun, piece: piece(blockStartedLine(after, event, stored)) };
     case 'StepFinished':
-      return stepWork(seen, after, readOutput);
+      return {
+        ...inRun,
+        key: stepMessageKey(run, event),
+        piece: renderStep(after, event),
+        announces: outputIsLonger(event),
+      };
     case 'StepSkipped':
       return { ...inRun, piece: piece(stepSkippedLine(after, event)) };
     case 'StepRetried':
@@ -70,6 +85,8 @@ export function threadWork(seen: SeenEvent, readOutput: ReadOutput): ThreadWork 
         parent: gateMessageKey(run, event.gate),
         piece: piece(approvalWithdrawnLine(after, event)),
       };
+    case 'GateReposted':
+      return { ...inRun, piece: piece(gateRepostedLine(event)) };
     case 'GateOpened':
     case 'PlanShown':
     case 'ApprovalRequested':
@@ -91,15 +108,22 @@ export function threadWork(seen: SeenEvent, readOutput: ReadOutput): ThreadWork 
   }
 }
 
-function stepWork(seen: SeenEvent, state: OpenedRun, readOutput: ReadOutput): ThreadWork | null {
-  const { event, channel } = seen;
-  if (event.type !== 'StepFinished') return null;
-  const key = stepMessageKey(state.run, event);
-  const base = { key, channel, parent: cardKey(state.run), origin: originOf(seen) };
+/** The whole output of a step, where its result shows a part. */
+export function outputAttachments(seen: SeenEvent, readOutput: ReadOutput): FileOperation[] {
+  const { event, channel, run } = seen;
+  if (event.type !== 'StepFinished' || run === null || !outputIsLonger(event)) return [];
   const { outputFile, output } = event;
-  const filename = outputFilename(state.run, event);
   const whole = async () => (outputFile === null ? output : ((await readOutput(outputFile)) ?? output));
-  const title = `Output of ${event.step}, attempt ${event.attempt}`;
-  const file = { ...base, key: `${key}:file`, filename, title, content: whole };
-  return { ...base, piece: renderStep(state, event), files: outputIsLonger(event) ? [file] : [] };
+  return [
+    {
+      key: `${stepMessageKey(run, event)}:file`,
+      channel,
+      parent: cardKey(run),
+      filename: outputFilename(run, event),
+      title: `Output of ${event.step}, attempt ${event.attempt}`,
+      content: whole,
+      needed: false,
+      origin: originOf(seen),
+    },
+  ];
 }

@@ -40,6 +40,7 @@ function ofRun(seen: SeenEvent, state: OpenedRun): MessageOperation[] {
     case 'ApprovalGiven':
     case 'ApprovalWithdrawn':
     case 'GateSpent':
+    case 'GateReposted':
       return gate(seen, state, event.gate);
     case 'GateCancelled':
       // A request that was withdrawn before it was asked has no message.

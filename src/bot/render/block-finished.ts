@@ -1,6 +1,7 @@
 import { findBlock } from '../../runbook/definition.js';
 import type { EventOf } from '../../runbook/events.js';
 import type { OpenedRun } from '../../runbook/state.js';
+import { doneWithout } from './exceptions.js';
 import { context, message, type Rendered, section } from './message.js';
 import { blockFinishedWords, type ChainHead, chainWords } from './notes.js';
 import { tally, whatNow } from './now.js';
@@ -13,7 +14,7 @@ export function renderBlockFinished(
 ): Rendered {
   const block = findBlock(state.runbook, event.block);
   const steps = block === undefined ? '' : ` Steps: ${tally(state, { ref: event.block, block })}.`;
-  const what = `${blockFinishedWords(state, event)}${steps}`;
+  const what = `${blockFinishedWords(state, event)}${doneWithout(state, event.block)}${steps}`;
   return message(
     `Run ${state.run}: ${what} ${whatNow(state)}`,
     [section(`*Run ${state.run}:* ${what}\n${whatNow(state)}`)],

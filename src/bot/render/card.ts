@@ -9,6 +9,7 @@ import {
   troubledSteps,
 } from '../../runbook/state.js';
 import { line } from './escape.js';
+import { doneWithout, exceptionBlocks, exceptionWords, withExceptions } from './exceptions.js';
 import { cutMrkdwn, fitLines, LIMITS } from './limits.js';
 import { type Block, context, divider, header, message, type Rendered, section } from './message.js';
 import { type ListedBlock, listedBlocks, openedBy, runTitle, tally, whatNow } from './now.js';
@@ -21,7 +22,13 @@ export function renderCard(state: OpenedRun): Rendered {
   const text = `${emoji} Run ${state.run} (${line(runTitle(state))}): ${word}. ${whatNow(state)}`;
   return message(
     text,
-    [header(`${emoji} ${title}`), section(`*${word}*\n${whatNow(state)}`), ...phaseBlocks(state), divider],
+    [
+      header(`${emoji} ${title}`),
+      section(`*${word}*\n${whatNow(state)}`),
+      ...exceptionBlocks(state),
+      ...phaseBlocks(state),
+      divider,
+    ],
     [context(openedBy(state), `Targets: ${workedTargets(state).map(line).join(', ')}`, ...migration(state))],
   );
 }
@@ -29,13 +36,15 @@ export function renderCard(state: OpenedRun): Rendered {
 /** Where a run stands, in a word or two, with the one emoji of its messages. */
 export function standing(state: OpenedRun): { word: string; emoji: string } {
   if (state.closed !== null) {
+    const good = exceptionWords(state) === '' ? '✅' : '⚠️';
+    const ended = (word: string) => withExceptions(word, state);
     switch (state.closed.outcome) {
       case 'verified':
-        return { word: 'Verified', emoji: '✅' };
+        return { word: ended('Verified'), emoji: good };
       case 'rolled-back':
-        return { word: 'Rolled back', emoji: '↩️' };
+        return { word: ended('Rolled back'), emoji: '↩️' };
       case 'operation-done':
-        return { word: 'Done', emoji: '✅' };
+        return { word: ended('Done'), emoji: good };
       case 'closed':
         return { word: 'Closed before its end', emoji: '⚪' };
     }
@@ -92,7 +101,7 @@ function phaseText(state: OpenedRun, each: ListedBlock, withSteps: boolean): str
       ? ` in ${duration(progress.finishedAt - progress.startedAt)}`
       : '';
   const head = `${title} · ${progress.status === 'done' ? 'done' : 'under way'}${took} · ${tally(state, each)}`;
-  if (!withSteps) return head;
+  if (!withSteps) return `${head}${progress.status === 'done' ? doneWithout(state, ref) : ''}`;
   const lines = block.steps.map((step) => {
     const at = stepProgress(state, ref, step.id);
     const time = at.durationMs === null ? '' : ` · ${duration(at.durationMs)}`;

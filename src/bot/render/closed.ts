@@ -1,9 +1,11 @@
 import { standsBeside } from '../../runbook/beside.js';
 import { describeCover } from '../../runbook/decide/words.js';
 import type { EventOf } from '../../runbook/events.js';
+import { leftOut } from '../../runbook/left-out.js';
 import { blockProgress, type GateStatus, type OpenedRun, stepProgress } from '../../runbook/state.js';
 import { standing } from './card.js';
 import { line, person } from './escape.js';
+import { doneWithout, exceptionBlocks, skippedNames } from './exceptions.js';
 import { fitLines } from './limits.js';
 import { context, header, message, type Rendered, section } from './message.js';
 import { type ChainHead, chainWords } from './notes.js';
@@ -21,11 +23,13 @@ export function renderClosed(state: OpenedRun, event: EventOf<'RunClosed'>, head
       : `Closed by ${person(event.by)}${event.reason === '' ? '' : `: ${line(event.reason)}`}.`;
   const targets = event.targets.map((t) => `• ${targetLine(t)}`);
   const at = event.targets.map(targetWords).join('; ');
+  const skips = leftOut(state);
   return message(
-    `${emoji} Run ${state.run} is closed: ${word}. ${who} ${at}`,
+    `${emoji} Run ${state.run} is closed: ${word}.${skips.length === 0 ? '' : ` ${sentence(skippedNames(skips))}`} ${who} ${at}`,
     [
       header(`${emoji} Run ${state.run} is closed: ${word}`),
       section(`${line(runTitle(state))}. ${who}${took}`),
+      ...exceptionBlocks(state),
       section(
         `*Where the targets are*\n${fitLines(targets, 1_500, 'targets') || 'No target was looked at.'}`,
       ),
@@ -53,6 +57,7 @@ function renderBesideClosed(state: OpenedRun, event: EventOf<'RunClosed'>, head:
     [
       header(`${emoji} Run ${state.run} is closed: ${word}`),
       section(`*${title}*\n${what}\n${who}`),
+      ...exceptionBlocks(state),
       ...approvals(state),
     ],
     [context(chainWords(head))],
@@ -67,7 +72,7 @@ function done(state: OpenedRun): string[] {
       at.startedAt !== null && at.finishedAt !== null
         ? ` in ${duration(at.finishedAt - at.startedAt)}`
         : ', not finished';
-    return [`• ${line(each.block.title)}: ${tally(state, each)}${took}`];
+    return [`• ${line(each.block.title)}: ${tally(state, each)}${took}${doneWithout(state, each.ref)}`];
   });
 }
 

@@ -35,6 +35,10 @@ export function describeEvent(event: RunEvent, state: RunState): string {
       return `reacted with :${event.emoji}: on ${gate(event.gate)}; it does not count (${event.code}): ${event.why}`;
     case 'GateRefused':
       return `refused ${gate(event.gate)}${via(event.via)}`;
+    case 'GateReposted':
+      return event.lost.startsWith('F')
+        ? `shared the files of ${gate(event.gate)} again, since one was gone; approvals count again once they can be read`
+        : `posted ${gate(event.gate)} again, since its message was gone; approvals on it do not count`;
     case 'GateExpired':
       return `${gate(event.gate)} expired`;
     case 'GateCancelled':

@@ -4,8 +4,10 @@ import type { Finding, Plan, PlannedSql } from '../../runbook/events.js';
 import { shortDigest } from '../../runbook/fingerprint.js';
 import type { Gate, OpenedRun } from '../../runbook/state.js';
 import { code, line, person, plain } from './escape.js';
+import { leftOutBlocks } from './exceptions.js';
 import { CUT_FILE, cutText, fitLines } from './limits.js';
 import { type Block, context, header, message, preformatted, type Rendered, section } from './message.js';
+import { hasSql, headlineBlocks, headlineWords, statementsText, unprintedBlocks } from './not-shown.js';
 import { moment, people, plural, utc } from './words.js';
 
 /** What is known about a gate's end beyond its state. */
@@ -22,14 +24,18 @@ export function renderGate(state: OpenedRun, gate: Gate, end: GateEnd = {}): Ren
   const body = gate.plan === null ? [] : planBlocks(gate.plan, gate.cover.kind === 'block');
   const small = context(
     `Fingerprint ${code(shortDigest(gate.fingerprint?.digest ?? ''))}: an approval covers exactly this; if anything in it changes, the request is void`,
+    ...(gate.lost.length === 0
+      ? []
+      : ['Posted again, since its message was deleted: approvals on the former one do not count']),
     `Run ${state.run}, request ${gate.id}${gate.from.length === 0 ? '' : `, approvers from ${gate.from.map(line).join(', ')}`}`,
   );
   if (gate.status === 'open' || gate.status === 'preparing') {
     const asks = `${person(gate.requestedBy)} asks to ${asked(gate, about)} in run ${state.run}.${because(gate)}`;
     return message(
-      `Approval needed: ${line(about)}, run ${state.run}. ${missing(gate)} Until ${gate.expiresAt === null ? 'withdrawn' : utc(gate.expiresAt)}. React to this message: ✅ approves, ❌ refuses, 🛑 stops the run.`,
+      `Approval needed: ${line(about)}, run ${state.run}. ${headlineWords(gate.plan)}${missing(gate)} Until ${gate.expiresAt === null ? 'withdrawn' : utc(gate.expiresAt)}. React to this message: ✅ approves, ❌ refuses, 🛑 stops the run.`,
       [
         header(`🟡 Approval needed: ${about}`),
+        ...topBlocks(gate.plan),
         section(`${asks}\n${change(gate.plan, standsBeside(state))}`),
         ...body,
       ],
@@ -41,6 +47,7 @@ export function renderGate(state: OpenedRun, gate: Gate, end: GateEnd = {}): Ren
     `${emoji} ${title}: ${line(about)}, run ${state.run}. ${told}`,
     [
       header(`${emoji} ${title}: ${about}`),
+      ...topBlocks(gate.plan),
       section(
         `${told}\nAsked for by ${person(gate.requestedBy)} on ${moment(gate.requestedAt)}.${because(gate)}`,
       ),
@@ -48,6 +55,11 @@ export function renderGate(state: OpenedRun, gate: Gate, end: GateEnd = {}): Ren
     ],
     [small],
   );
+}
+
+/** What an approver must not miss: what cannot be shown, and what this run left out before. */
+function topBlocks(plan: Plan | null): Block[] {
+  return [...headlineBlocks(plan), ...leftOutBlocks(plan?.leftOut ?? [])];
 }
 
 function asked(gate: Gate, about: string): string {
@@ -163,7 +175,7 @@ const rankOrder: readonly Finding['rank'][] = ['data-loss', 'blocking', 'advice'
 
 /** What a plan shows to whoever approves or asks: warnings, findings, steps, commands. */
 export function planBlocks(plan: Plan, withCommands: boolean): Block[] {
-  const blocks: Block[] = [];
+  const blocks: Block[] = [...unprintedBlocks(plan)];
   if (plan.warnings.length > 0) {
     const lines = plan.warnings.map((warning) => `• ${line(warning)}`);
     blocks.push(section(`*Know this first*\n${fitLines(lines, 2_400, 'warnings')}`));
@@ -175,7 +187,7 @@ export function planBlocks(plan: Plan, withCommands: boolean): Block[] {
         `• *${ranks[f.rank]}*: ${line(f.message)} (${line(f.rule)}, ${line(target)}${at.length === 0 ? '' : `, line ${at.join(', ')}`})`,
     );
     blocks.push(section(`*What the linter says about the SQL*\n${fitLines(lines, 2_400, 'findings')}`));
-  } else if (plan.sql.length > 0) {
+  } else if (plan.sql.some(hasSql)) {
     blocks.push(section('The linter found nothing to say about the SQL.'));
   }
   if (plan.steps.length > 0) {
@@ -195,7 +207,11 @@ export function planBlocks(plan: Plan, withCommands: boolean): Block[] {
 /** One entry for what the linter says in several places, most dangerous first. */
 function together(plan: Plan): { finding: Finding; target: string; at: number[] }[] {
   const found = new Map<string, { finding: Finding; target: string; at: number[] }>();
-  for (const { findings, target } of plan.sql) {
+  const all = plan.sql.flatMap(({ findings, target, unprinted = [] }) => [
+    { findings, target },
+    ...unprinted.map((each) => ({ findings: each.findings, target: `executed on ${each.target}` })),
+  ]);
+  for (const { findings, target } of all) {
     for (const finding of findings) {
       const key = `${target} ${finding.rank} ${finding.rule} ${finding.message}`;
       const entry = found.get(key) ?? { finding, target, at: [] };
@@ -234,6 +250,14 @@ export function planFiles(plan: Plan, prefix: string): AttachedFile[] {
       title: `SQL that ${sql.step} sends to ${sql.target}: ${sql.from} to ${sql.to}`,
       content: `-- ${sql.target}: ${sql.from} -> ${sql.to}\n-- sha256 ${sql.sha256}\n${sql.sql}`,
     }));
+  const executed = plan.sql.flatMap(({ step, unprinted = [] }) =>
+    unprinted.map((each, index) => ({
+      filename: `${prefix}-executed-${fileWord(each.target)}-${fileWord(step)}-${index + 1}.sql`,
+      title: `Executed on ${each.target} and not in the SQL of ${step}`,
+      content: statementsText(each.statements),
+    })),
+  );
+  files.push(...executed);
   const commands = commandsText(plan);
   if (commands.length <= COMMANDS_SHOWN && plan.steps.length <= 20) return files;
   const steps = plan.steps.map((s, i) => `# ${i + 1}. ${s.words} (${s.target})\n${s.commands.join('\n')}`);

@@ -1,7 +1,8 @@
 import { standsBeside } from '../../runbook/beside.js';
 import { describeBlock, describeCover } from '../../runbook/decide/words.js';
+import { findBlock } from '../../runbook/definition.js';
 import type { EventOf, Purpose } from '../../runbook/events.js';
-import { blockProgress, type Gate, type OpenedRun } from '../../runbook/state.js';
+import { blockProgress, type Gate, isChanging, type OpenedRun } from '../../runbook/state.js';
 import { code, line, person, prose } from './escape.js';
 import { runTitle } from './now.js';
 import { stepTitle } from './step.js';
@@ -73,9 +74,12 @@ export function stepSkippedLine(state: OpenedRun, event: EventOf<'StepSkipped'>)
 
 export function stepRetriedLine(state: OpenedRun, event: EventOf<'StepRetried'>): string {
   const title = line(stepTitle(state, event.block, event.step));
-  return event.by === 'm10bot'
-    ? `*${title}* had been interrupted before it did anything; it runs again under the same approval.`
-    : `${person(event.by)} asked to retry *${title}*.`;
+  if (event.by !== 'm10bot') return `${person(event.by)} asked to retry *${title}*.`;
+  const step = findBlock(state.runbook, event.block)?.steps.find((s) => s.id === event.step);
+  // Only a change is probed; a check is simply run again.
+  return step !== undefined && isChanging(state, step)
+    ? `*${title}* was interrupted; its probe found that it had not changed anything. It runs again under the same approval.`
+    : `*${title}* was interrupted. It is a check, so it runs again.`;
 }
 
 /** Where the journal's hash chain stood: kept here, outside the database, it shows a journal cut later. */
@@ -127,4 +131,11 @@ export function promptAnswer(
 export function coverWords(state: OpenedRun, gate: number): string {
   const found = state.gates.find((g) => g.id === gate);
   return found === undefined ? `request ${gate}` : line(describeCover(state.runbook, found.cover));
+}
+
+/** Below the run: why a request stands there a second time. */
+export function gateRepostedLine({ gate, lost }: EventOf<'GateReposted'>): string {
+  if (lost.startsWith('F'))
+    return `A file of request ${gate} was gone, so it is shared again below the request. Until it can be read there, no approval counts.`;
+  return `The message of request ${gate} was gone, so it has been posted again. What stood on the old one does not count.`;
 }

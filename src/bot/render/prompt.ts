@@ -2,7 +2,7 @@ import { standsBeside } from '../../runbook/beside.js';
 import { describeBlock } from '../../runbook/decide/words.js';
 import { blockKey, findBlock } from '../../runbook/definition.js';
 import type { EventOf, Loss } from '../../runbook/events.js';
-import { hasChanged, type OpenedRun, stepKey } from '../../runbook/state.js';
+import { hasChanged, type OpenedRun, stepKey, stepProgress } from '../../runbook/state.js';
 import { code, line, plain, prose } from './escape.js';
 import { CUT_FILE, fitLines, tailLines } from './limits.js';
 import {
@@ -20,7 +20,7 @@ import {
 import { offersRollback } from './now.js';
 import { type PromptAction, promptActions, writePromptValue } from './prompt-value.js';
 import { stepTitle } from './step.js';
-import { duration, sentence, targetLine, targetWords } from './words.js';
+import { duration, mark, plural, sentence, targetLine, targetWords } from './words.js';
 
 export interface PromptView {
   readonly state: OpenedRun;
@@ -37,6 +37,8 @@ export function renderPrompt(view: PromptView): Rendered {
   const title = stepTitle(state, assessed.block, assessed.step);
   const unknown = failed?.result === 'unknown';
   const how = unknown ? 'has a result that nobody knows' : 'failed';
+  const count = assessed.others?.length ?? 0;
+  const more = count === 0 ? '' : `, and ${plural(count, 'more step')} did not pass`;
   const emoji = answer === undefined ? '🔴' : '⚪';
   const step = findBlock(state.runbook, assessed.block)?.steps.find((s) => s.id === assessed.step);
   const advice = step?.['on-failure'];
@@ -48,8 +50,9 @@ export function renderPrompt(view: PromptView): Rendered {
   const now = beside ? '' : ` Now: ${targets}.`;
   const may = beside ? 'retry' : `retry, skip${offersRollback(state) ? ', roll back' : ''}`;
   const body: Block[] = [
-    header(`${emoji} Run ${state.run}: ${title} ${how}`),
+    header(`${emoji} Run ${state.run}: ${title} ${how}${more}`),
     section(`${code(assessed.step)} of ${where} ${how}${took}, attempt ${assessed.attempt}.${what}`),
+    ...othersBlocks(state, assessed),
     ...(advice === undefined ? [] : [section(plain(advice))]),
     ...outputBlocks(failed),
     ...(beside
@@ -85,12 +88,27 @@ export function renderPrompt(view: PromptView): Rendered {
         ]),
   ];
   if (answer !== undefined) {
-    return message(`Run ${state.run}: ${line(title)} ${how}. Answered: ${answer}`, body, [
+    return message(`Run ${state.run}: ${line(title)} ${how}${more}. Answered: ${answer}`, body, [
       section(`*Answered:* ${answer}`),
     ]);
   }
-  const text = `${emoji} Run ${state.run}: ${line(title)} ${how}. ${failed === undefined ? '' : line(sentence(failed.summary))}${now} The run waits: ${may} or stop.`;
+  const text = `${emoji} Run ${state.run}: ${line(title)} ${how}${more}. ${failed === undefined ? '' : line(sentence(failed.summary))}${now} The run waits: ${may} or stop.`;
   return message(text, body, [choices(view, title), context(...explained(state))]);
+}
+
+/** Every other step that did not pass, with what each says, and what was not run because of it. */
+function othersBlocks(state: OpenedRun, { block, others = [] }: PromptView['assessed']): Block[] {
+  const lines = others.map(({ step }) => {
+    const { status, summary } = stepProgress(state, block, step);
+    return `${mark(status)} *${line(stepTitle(state, block, step))}* (${code(step)}) ${status}: ${line(sentence(summary))}`;
+  });
+  const waiting = (findBlock(state.runbook, block)?.steps ?? [])
+    .filter((s) => stepProgress(state, block, s.id).status === 'pending')
+    .map((s) => `· ${line(s.title)} (${code(s.id)})`);
+  return [
+    ...(lines.length === 0 ? [] : [section(`*Did not pass either*\n${fitLines(lines, 2_000, 'steps')}`)]),
+    ...(waiting.length === 0 ? [] : [section(`*Not run*\n${fitLines(waiting, 1_000, 'steps')}`)]),
+  ];
 }
 
 function outputBlocks(failed: PromptView['failed']): Block[] {

@@ -2,6 +2,7 @@ import type { AuditEntry, Reply, Usage } from '../../commands/reply.js';
 import type { OpenedRun } from '../../runbook/state.js';
 import { renderCard, standing } from './card.js';
 import { code, line, person, prose } from './escape.js';
+import { exceptionBlocks } from './exceptions.js';
 import { renderJobsLog } from './jobs-log.js';
 import { renderJobs } from './jobs-shown.js';
 import { cutMrkdwn, fitLines, LIMITS } from './limits.js';
@@ -12,6 +13,7 @@ import { openedBy, runTitle, whatNow } from './now.js';
 import { renderOutbox } from './outbox-shown.js';
 import { renderRefusal } from './refused.js';
 import { renderReplays } from './replays-shown.js';
+import { withUndelivered } from './undelivered.js';
 import { duration, moment } from './words.js';
 
 /** The answer to a command, as a message. */
@@ -24,7 +26,7 @@ export function renderReply(reply: Reply): Rendered {
     case 'help':
       return renderHelp(reply.usages);
     case 'status':
-      return renderStatus(reply.run, { now: reply.now, last: reply.last, beside: reply.beside });
+      return withUndelivered(renderStatus(reply.run, reply), reply.undelivered);
     case 'jobs':
       return renderJobs(reply);
     case 'jobs-log':
@@ -127,6 +129,7 @@ export function renderAudit(
     [
       header(title),
       section(`${line(runTitle(run))}: ${standing(run).word.toLowerCase()}. ${openedBy(run)}.`),
+      ...exceptionBlocks(run),
       ...note,
       ...chunks(shown).map((text) => section(text)),
     ],

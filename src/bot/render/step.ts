@@ -2,7 +2,7 @@ import { type BlockRef, findBlock } from '../../runbook/definition.js';
 import type { EventOf } from '../../runbook/events.js';
 import { type OpenedRun, stepKey } from '../../runbook/state.js';
 import { line, person } from './escape.js';
-import { headLines, tailLines } from './limits.js';
+import { fitLines, headLines, tailLines } from './limits.js';
 import { type Block, preformatted, section } from './message.js';
 import { duration, mark, sentence } from './words.js';
 
@@ -24,7 +24,7 @@ export function renderStep(state: OpenedRun, event: Finished): Piece {
   const title = stepTitle(state, event.block, event.step);
   const again = event.attempt > 1 ? `, attempt ${event.attempt}` : '';
   const recovered = event.recovered ? ' (found out after an interruption)' : '';
-  const told = `${mark(event.result)} *${line(title)}* ${event.result}${recovered} · ${duration(event.durationMs)}${again}\n${mentioned(line(sentence(event.summary)), event.data.people)}`;
+  const told = `${mark(event.result)} *${line(title)}* ${event.result}${recovered} · ${duration(event.durationMs)}${again}\n${mentioned(line(sentence(event.summary)), event.data.people)}${noted(event)}`;
   if (event.output.trim() === '') return { line: told, blocks: [] };
   const { text, cut } =
     event.result === 'passed'
@@ -46,6 +46,13 @@ export function outputIsLonger(event: Finished): boolean {
 export function outputFilename(run: number, event: Finished): string {
   const step = stepKey(event.block, event.step).replace(/[^a-zA-Z0-9._-]+/g, '.');
   return `run-${run}-${step}-${event.attempt}.log`;
+}
+
+/** Warnings of a step, one line each, right below its result. */
+function noted({ notes = [] }: Finished): string {
+  if (notes.length === 0) return '';
+  const lines = notes.map((note) => `⚠️ ${line(sentence(note))}`);
+  return `\n${fitLines(lines, 1_200, 'warnings')}`;
 }
 
 export function stepTitle(state: OpenedRun, ref: BlockRef, step: string): string {

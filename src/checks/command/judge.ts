@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { LosslessNumber, parse } from 'lossless-json';
 import type { ProcessResult } from '../../clients/process.js';
 import type { Outcome } from '../../runbook/step-kind.js';
 import { mismatch, show, valueAt } from '../expectation.js';
@@ -24,7 +25,7 @@ export async function judgeCommand(
   if (result.kind !== 'exited') {
     const how = {
       timed_out: `did not end within ${spoken(result.durationMs)} and was ended`,
-      stopped: `was stopped after ${spoken(result.durationMs)}`,
+      stopped: `was ended by "stop now" after ${spoken(result.durationMs)}`,
       killed_by_signal: `was killed by somebody else (${result.signal ?? 'signal unknown'})`,
     }[result.kind];
     return unknown(`${name} ${how}; what it would have said is not known`, { output });
@@ -62,13 +63,13 @@ function outputProblems({ expect }: CommandArgs, stdout: string, stderr: string)
       for (const [path, expectation] of Object.entries(json)) {
         const value = valueAt(parsed.document, path);
         const expected = mismatch(expectation, value);
-        if (expected !== null) problems.push(`${path} is ${show(value)}, expected ${expected}`);
+        if (expected !== null) problems.push(`expected ${expected} at ${path}, found ${show(value)}`);
       }
     }
   }
   const must = expect['stdout-matching'];
   if (must !== undefined && !new RegExp(must, 'm').test(stdout))
-    problems.push(`stdout does not match ${must}`);
+    problems.push('stdout is not of the form that the runbook expects (stdout-matching)');
   for (const [stream, text] of [
     ['stdout', stdout],
     ['stderr', stderr],
@@ -98,11 +99,18 @@ type Json =
 function parseJson(text: string): Json {
   if (text.trim() === '') return { kind: 'not_json', why: 'it is empty' };
   try {
-    const document: unknown = JSON.parse(text);
+    const document: unknown = parse(text, undefined, { parseNumber: exactNumber });
     return { kind: 'json', document };
   } catch (error) {
     return { kind: 'not_json', why: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** A number with more digits than JavaScript keeps stays as it was written. */
+function exactNumber(text: string): unknown {
+  const number = Number(text);
+  if (Number.isSafeInteger(number) || String(number) === text) return number;
+  return /^-?\d+$/.test(text) ? BigInt(text) : new LosslessNumber(text);
 }
 
 function outputOf(stdout: string, stderr: string): string {

@@ -52,13 +52,13 @@ export function describeCommand(args: CommandArgs, context: PlanContext<TargetCo
       ? 'ends with 0'
       : `ends with ${expect.exit.join(' or ')}`,
     ...Object.entries(expect['stdout-json'] ?? {}).map(([path, e]) => `${path} is ${wanted(e)}`),
-    ...(expect['stdout-matching'] === undefined ? [] : [`stdout matches ${expect['stdout-matching']}`]),
+    ...(expect['stdout-matching'] === undefined ? [] : ['prints what the runbook expects (stdout-matching)']),
     ...(expect['stdout-not-matching'] === undefined
       ? []
-      : [`stdout does not match ${expect['stdout-not-matching']}`]),
+      : ['prints nothing that the runbook excludes (stdout-not-matching)']),
     ...(expect['stderr-not-matching'] === undefined
       ? []
-      : [`stderr does not match ${expect['stderr-not-matching']}`]),
+      : ['reports no error that the runbook excludes (stderr-not-matching)']),
     ...(expect.junit === undefined ? [] : [`at least ${expect.junit['min-tests']} tests run and none fails`]),
   ];
   return {

@@ -45,7 +45,7 @@ export async function withM10Streams<T>(
     );
   }
   const read = await withM10(target, options, (database) =>
-    withRedis(redisUrl, options.applicationName, (redis) => work(database, redis)),
+    withRedis({ ...target, redisUrl }, options.applicationName, (redis) => work(database, redis)),
   );
   if (read.kind === 'no') return read;
   return read.value.kind === 'ok' ? read.value : sayRedis(name, read.value);

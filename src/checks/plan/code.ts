@@ -1,84 +1,111 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { createReadStream } from 'node:fs';
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { readGit } from '../../clients/git.js';
 import type { TargetConfig } from '../../config.js';
 import type { StepDeps } from '../deps.js';
 
 /** Which code a migration comes from. */
 export interface CodeState {
-  /** Over the contents of the project's files, whatever git says. */
+  /** Over the names and contents of the project's files, whatever git says of them. */
   readonly digest: string;
-  /** Each migration script by the revision that it names. */
-  readonly revisions: ReadonlyMap<string, string>;
   /** null: the folder is in no git repository, or there is no commit yet. */
   readonly commit: string | null;
   /** Files that differ from the commit. */
   readonly dirty: readonly string[];
+  /** Why not every file is in the digest; null when each one is. */
+  readonly partial: string | null;
 }
 
 export type CodeResult =
   | { readonly kind: 'read'; readonly code: CodeState }
   | { readonly kind: 'failed'; readonly why: string };
 
-/** What Python reads, plus the SQL and settings that a migration may read. */
-const extensions = new Set([
-  '.py',
-  '.ini',
-  '.cfg',
-  '.toml',
-  '.sql',
-  '.json',
-  '.yml',
-  '.yaml',
-  '.txt',
-  '.mako',
+/** Written by programs while they run or test; none of it is code, and some of it changes by the minute. */
+const skipped = new Set([
+  '.git',
+  '__pycache__',
+  'node_modules',
+  '.venv',
+  'venv',
+  '.tox',
+  '.nox',
+  '.pytest_cache',
+  '.mypy_cache',
+  '.ruff_cache',
 ]);
-const skipped = new Set(['.git', '__pycache__', 'node_modules', '.venv', 'venv', '.tox', '.pytest_cache']);
+const noise = /\.(py[co]|log|pid|sock|swp|tmp)$|~$/;
 
-/** Reads the code as it lies in a target's folder now. */
+/** A folder with more than this is no project: the digest then covers its beginning, and says so. */
+const mostFiles = 20_000;
+const mostBytes = 512 * 1_024 * 1_024;
+
+/** Reads the code as it lies in a target's folder now, symbolic links followed. */
 export async function readCode(deps: Pick<StepDeps, 'processes'>, target: TargetConfig): Promise<CodeResult> {
   const { directory } = target;
-  const listed = await filesOf(directory).catch((error: unknown) => error);
-  if (!Array.isArray(listed)) {
-    return { kind: 'failed', why: `the folder ${directory} could not be read (${String(listed)})` };
-  }
-  const files: string[] = listed;
   const git = await readGit({ processes: deps.processes, id: 'plans', directory, env: target.env });
   if (git.kind === 'failed') {
     return { kind: 'failed', why: `the commit of ${directory} could not be read (${git.evidence})` };
   }
-  const digest = createHash('sha256');
-  const revisions = new Map<string, string>();
-  for (const file of files) {
-    const content = await readFile(join(directory, file));
-    const sha256 = createHash('sha256').update(content).digest('hex');
-    digest.update(`${file}\0${sha256}\n`);
-    const revision = file.endsWith('.py') ? revisionIn(content.toString('utf8')) : null;
-    if (revision !== null) revisions.set(revision, sha256);
+  let read: { digest: string; partial: string | null };
+  try {
+    read = await digestOf(directory);
+  } catch (error) {
+    return { kind: 'failed', why: `the folder ${directory} could not be read (${String(error)})` };
   }
   const dirty =
     git.kind === 'repository' ? git.dirty.map((d) => d.path).filter((path) => !isCompiled(path)) : [];
   const commit = git.kind === 'repository' ? git.commit : null;
-  return { kind: 'read', code: { digest: digest.digest('hex'), revisions, commit, dirty } };
+  return { kind: 'read', code: { ...read, commit, dirty } };
 }
 
-/** Paths from the folder, in an order that is the same everywhere. */
-async function filesOf(directory: string, below = ''): Promise<string[]> {
-  const entries = await readdir(join(directory, below), { withFileTypes: true });
-  const found = await Promise.all(
-    entries.map(async (entry) => {
-      const path = below === '' ? entry.name : `${below}/${entry.name}`;
-      if (entry.isDirectory()) return skipped.has(entry.name) ? [] : filesOf(directory, path);
-      return entry.isFile() && extensions.has(extname(entry.name)) ? [path] : [];
-    }),
-  );
-  return found.flat().sort();
+async function digestOf(directory: string): Promise<{ digest: string; partial: string | null }> {
+  const digest = createHash('sha256');
+  let files = 0;
+  let bytes = 0;
+  for await (const { path, size } of filesBelow(directory, '', [])) {
+    files += 1;
+    bytes += size;
+    if (files > mostFiles || bytes > mostBytes) {
+      const partial = `the folder ${directory} is too large to be digested whole: the code digest covers its first ${files - 1} files`;
+      return { digest: digest.digest('hex'), partial };
+    }
+    digest.update(`${path}\0${await sha256(join(directory, path))}\n`);
+  }
+  return { digest: digest.digest('hex'), partial: null };
 }
 
-/** The name that a migration script gives itself. */
-function revisionIn(source: string): string | null {
-  return /^revision\s*(?::\s*\w+)?\s*=\s*(['"])([\w.]+)\1/m.exec(source)?.[2] ?? null;
+/** In an order that is the same everywhere. A link is the file or folder that it leads to; a circle ends. */
+async function* filesBelow(
+  directory: string,
+  below: string,
+  above: readonly string[],
+): AsyncGenerator<{ path: string; size: number }> {
+  const here = await realpath(join(directory, below));
+  if (above.includes(here)) return;
+  for (const name of (await readdir(here)).sort()) {
+    if (skipped.has(name) || noise.test(name)) continue;
+    const path = below === '' ? name : `${below}/${name}`;
+    // A link that leads nowhere, or a file that went away, is none.
+    const entry = await stat(join(directory, path)).catch(() => null);
+    if (entry?.isDirectory() === true) yield* filesBelow(directory, path, [...above, here]);
+    else if (entry?.isFile() === true) yield { path, size: entry.size };
+  }
+}
+
+async function sha256(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  try {
+    await pipeline(createReadStream(path), hash);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'ENOENT')) {
+      return error.code;
+    }
+    throw error;
+  }
+  return hash.digest('hex');
 }
 
 /** Python writes these beside its sources; they say nothing about who edited what. */

@@ -1,64 +1,137 @@
 import type { TargetConfig } from '../../config.js';
 import type { PlanContext, Survey } from '../../runbook/step-kind.js';
 import { listed, plural } from '../outcome.js';
-import { type Direction, type MigrationPlan, type Plans, revisionsOf } from './plans.js';
+import { sayRevisions } from '../revision.js';
+import { executedBefore, unprintedOf } from './baseline.js';
+import type { CodeState } from './code.js';
+import { coveredParts } from './covered.js';
+import { keptStatements } from './executed.js';
+import { type Direction, type MigrationPlan, revisionsOf } from './migration-plan.js';
+import type { Planned, Plans } from './plans.js';
+import { scriptText } from './script-text.js';
 
-/** What an approval of a migration covers: its SQL, its revisions, the code it comes from. */
+/** What an approval of a migration covers: its SQL, its revisions, everything that was read to work them out. */
 export async function surveyOf(
   plans: Plans,
   direction: Direction,
-  args: { readonly from: string; readonly to: string },
+  args: { readonly from: readonly string[]; readonly to: readonly string[] },
   context: PlanContext<TargetConfig>,
 ): Promise<Survey> {
   const planned = await plans.of(context.target, direction, args.from, args.to);
   if (planned.kind === 'failed') return { kind: 'failed', why: planned.why };
-  const { plan, code } = planned;
+  return surveyed(plans, planned, context);
+}
+
+/** The same for a plan that is about to be carried out. */
+export async function surveyed(
+  plans: Pick<Plans, 'lint'>,
+  { plan, code }: Extract<Planned, { kind: 'planned' }>,
+  context: PlanContext<TargetConfig>,
+): Promise<Extract<Survey, { kind: 'surveyed' }>> {
+  const before = executedBefore(plan, context.elsewhere ?? []);
+  const unprinted = before === null ? [] : await unprintedOf(plan, before);
   const revisions = revisionsOf(plan);
+  const text = scriptText(plan, context.target.directory);
   return {
     kind: 'surveyed',
     parts: {
-      sql: plan.sha256.slice(0, 16),
-      revisions: revisions.join(', '),
-      'migration files': revisions
-        .map((r) => `${r} ${(code.revisions.get(r) ?? 'not found').slice(0, 16)}`)
-        .join(', '),
-      'code digest': code.digest.slice(0, 16),
-      'code commit': code.commit?.slice(0, 12) ?? 'not in a git repository',
-      'uncommitted changes': code.dirty.length === 0 ? 'none' : code.dirty.join(', '),
+      ...coveredParts(plan, code, context.target.directory),
+      // What the SQL has is covered by it: where both steps are of one block, there is nothing new to approve then.
+      ...(before === null || unprinted.length === 0
+        ? {}
+        : { [`executed on ${before.target}, not in the SQL`]: keptStatements(unprinted).sha256 }),
     },
     sql: [
       {
         step: context.step.id,
         target: context.target.name,
-        from: plan.from,
-        to: plan.to,
+        from: sayRevisions(plan.from),
+        to: sayRevisions(plan.to),
         revisions,
-        sql: plan.sql,
-        sha256: plan.sha256,
-        findings: [...plan.findings],
+        sql: text.sql,
+        sha256: text.sha256,
+        findings: plan.sql.kind === 'printed' ? [...plan.sql.findings] : [],
+        ...(before === null || unprinted.length === 0
+          ? {}
+          : {
+              unprinted: [
+                {
+                  target: before.target,
+                  statements: [...keptStatements(unprinted).statements],
+                  findings: [...(await plans.lint(unprinted.map((s) => `${s.text};`).join('\n')))],
+                },
+              ],
+            }),
       },
     ],
-    warnings: [
-      ...planWarnings(plan),
-      ...(code.dirty.length === 0
-        ? []
-        : [
-            `the code has changes that are not committed (${listed(code.dirty.slice(0, 5))}${code.dirty.length > 5 ? ', …' : ''})`,
-          ]),
-      ...(code.commit === null ? ['the code is not in a git repository, so no commit names it'] : []),
-    ],
+    headline: unseen(plan, context.target.name),
+    warnings: [...planWarnings(plan), ...codeWarnings(code)],
   };
 }
 
-/** What an approver must know about a plan before everything else. */
+/** What cannot be shown before it runs, which an approver must read before everything else. */
+export function unseen(plan: MigrationPlan, target: string): string[] {
+  const { observed, sql } = plan;
+  if (observed === null) {
+    return [
+      `Alembic of ${target} could not be observed. Not verified: which database it changes, that the lock timeout holds, which files it reads, what it executes`,
+    ];
+  }
+  const missing = revisionsOf(plan).filter((revision) => !scriptIsRead(plan, revision));
+  return [
+    ...(sql.kind === 'unprintable'
+      ? [
+          `The SQL of this migration cannot be printed before it runs: it queries the database while it runs (${sql.why}). An approval covers its files by their content instead, listed with their digests in the file`,
+        ]
+      : []),
+    ...(sql.kind === 'printed' && observed.asks.length > 0
+      ? [
+          `The migration decides by the database or by offline mode (${listed(observed.asks)}): it can execute more than the SQL shown here`,
+        ]
+      : []),
+    ...(sql.kind === 'printed' && setsLockTimeout(sql.text)
+      ? [
+          'The migration sets lock_timeout itself: from there on a statement may wait longer than this request says',
+        ]
+      : []),
+    ...(observed.programs.length > 0
+      ? [
+          `Alembic starts other programs, whose work is not in the SQL: ${listed(observed.programs.map(sayProgram))}`,
+        ]
+      : []),
+    ...(missing.length > 0 ? [`The file of ${listed(missing)} was not found, so no approval covers it`] : []),
+    ...(observed.writesAtStart === null
+      ? []
+      : [`env.py changes the database at each start (${observed.writesAtStart}), which is not in the SQL`]),
+  ];
+}
+
+/** By SET, RESET or set_config; a comment that says so warns as well, and does no harm. */
+function setsLockTimeout(text: string): boolean {
+  return /\b(?:set\s+(?:local\s+|session\s+)?|reset\s+)lock_timeout\b|set_config\s*\(\s*'lock_timeout'|\b(?:reset|discard)\s+all\b/i.test(
+    text,
+  );
+}
+
+function scriptIsRead(plan: MigrationPlan, revision: string): boolean {
+  const script = plan.observed?.scripts.find((s) => s.revision === revision);
+  return script !== undefined && plan.observed?.files.has(script.path) === true;
+}
+
+function sayProgram(argv: readonly string[]): string {
+  return shorten(argv.join(' '));
+}
+
+/** What an approver must know about a plan. */
 export function planWarnings(plan: MigrationPlan): string[] {
   const revisions = revisionsOf(plan);
-  const losses = plan.findings.filter((f) => f.rank === 'data-loss');
+  const [outside, findings] = plan.sql.kind === 'printed' ? [plan.sql.outside, plan.sql.findings] : [[], []];
+  const losses = findings.filter((f) => f.rank === 'data-loss');
   return [
-    ...(plan.outside.length === 0
+    ...(outside.length === 0
       ? []
       : [
-          `${plural(plan.outside.length, 'statement')} outside the transaction: a failure half-way leaves what ran before (${shorten(plan.outside[0] ?? '')})`,
+          `${plural(outside.length, 'statement')} outside the transaction: a failure half-way leaves what ran before (${shorten(outside[0] ?? '')})`,
         ]),
     ...(revisions.length > 1
       ? [
@@ -68,6 +141,19 @@ export function planWarnings(plan: MigrationPlan): string[] {
     ...(losses.length > 0 && plan.direction === 'upgrade'
       ? [`${plural(losses.length, 'statement')} may lose data: ${shorten(losses[0]?.statement ?? '')}`]
       : []),
+  ];
+}
+
+function codeWarnings(code: CodeState): string[] {
+  const { dirty } = code;
+  return [
+    ...(dirty.length === 0
+      ? []
+      : [
+          `the code has changes that are not committed (${listed(dirty.slice(0, 5))}${dirty.length > 5 ? ', …' : ''})`,
+        ]),
+    ...(code.commit === null ? ['the code is not in a git repository, so no commit names it'] : []),
+    ...(code.partial === null ? [] : [code.partial]),
   ];
 }
 

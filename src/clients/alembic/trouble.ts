@@ -1,78 +1,75 @@
 import type { ProcessResult } from '../process.js';
+import type { Observed, ObservedError, ObservedRefusal } from './observed.js';
+import type { AlembicTroubleKind } from './trouble-kind.js';
+import { troubleInOutput } from './unobserved.js';
 
 /** Why a command of Alembic did not do what it was asked. */
 export interface AlembicTrouble {
-  readonly kind: /** The database cannot be connected to. */
-    | 'unreachable'
-    /** The database or the command line names a revision that the project does not have. */
-    | 'unknown_revision'
-    /** `head` was asked for and there are several. */
-    | 'several_heads'
-    /** The lock_timeout ended the wait for a lock: nothing has changed, trying again is safe. */
-    | 'lock_timeout'
-    /** Another client moved the revision at the same time. */
-    | 'concurrent'
-    /** The time was over, it was stopped, or a stranger killed it. Its backend may work on for a while. */
-    | 'ended_early'
-    | 'not_started'
-    | 'failed';
-  /** The lines that tell, as printed. They may hold secrets (SQLAlchemy quotes a URL it cannot read): redact. */
+  readonly kind: AlembicTroubleKind;
+  /** What tells. It may hold secrets (SQLAlchemy quotes a URL it cannot read): redact. */
   readonly evidence: string;
   readonly process: ProcessResult;
+  /** Null when Alembic could not be observed. */
+  readonly observed: Observed | null;
 }
 
 /** Names what went wrong; null when the program ended with exit code 0. */
-export function troubleOf(result: ProcessResult): AlembicTrouble | null {
+export function troubleOf(result: ProcessResult, observed: Observed | null): AlembicTrouble | null {
+  const is = (kind: AlembicTroubleKind, evidence: string) => ({ kind, evidence, process: result, observed });
+  if (observed?.refused != null) return is('refused', sayRefusal(observed.refused));
   switch (result.kind) {
-    case 'exited':
-      if (result.exitCode === 0) return null;
-      return { ...classify(result.stdout, result.stderr), process: result };
+    case 'exited': {
+      const [error] = observed?.errors ?? [];
+      if (result.exitCode === 0) {
+        // An env.py that swallows the error of its migration ends well all the same.
+        const swallowed = error !== undefined && observed !== null && isUnfinished(observed);
+        return swallowed ? is(kindOf(error, observed), error.message) : null;
+      }
+      if (observed === null || error === undefined) {
+        const { kind, evidence } = troubleInOutput(result.stdout, result.stderr);
+        return is(kind, evidence);
+      }
+      return is(kindOf(error, observed), error.message);
+    }
     case 'timed_out':
     case 'stopped':
     case 'killed_by_signal':
-      return { kind: 'ended_early', evidence: evidenceOf(result.stdout, result.stderr), process: result };
+      return is('ended_early', troubleInOutput(result.stdout, result.stderr).evidence);
     case 'not_started':
-      return { kind: 'not_started', evidence: result.reason, process: result };
+      return is('not_started', result.reason);
   }
 }
 
-function classify(stdout: string, stderr: string): Pick<AlembicTrouble, 'kind' | 'evidence'> {
-  const evidence = evidenceOf(stdout, stderr);
-  const both = `${stdout}\n${stderr}`;
-  const is = (kind: AlembicTrouble['kind']) => ({ kind, evidence });
-  if (/Can't locate revision/.test(both)) return is('unknown_revision');
-  if (/Multiple head revisions are present/.test(both)) return is('several_heads');
-  if (/LockNotAvailable|canceling statement due to lock timeout/.test(evidence)) return is('lock_timeout');
-  // Two upgrades at once: the later one collides in alembic_version or in the catalog, or matches no row.
-  if (
-    /alembic_version_pkc|expected to match 1 row|matched 0|pg_(type|class|namespace|proc)_\w+_index/.test(
-      evidence,
-    )
-  ) {
-    return is('concurrent');
-  }
-  // SQLAlchemy wraps lock timeouts as OperationalError as well: only the text tells a failed connection.
-  if (
-    /OperationalError/.test(evidence) &&
-    /could not (connect|translate)|connection to server (at|on) .* failed|connection (refused|timed out)|timeout expired/i.test(
-      evidence,
-    )
-  ) {
-    return is('unreachable');
-  }
-  return is('failed');
+/** Whether steps were begun that did not come to their end. */
+function isUnfinished(observed: Observed): boolean {
+  return observed.done.length < observed.plans.flatMap((plan) => plan.steps).length;
 }
 
-/** The FAILED line, or the last exception of the traceback without the SQL it quotes, or the last lines. */
-function evidenceOf(stdout: string, stderr: string): string {
-  const failed = /^FAILED: .*$/m.exec(stdout);
-  if (failed !== null) return failed[0];
-  const lines = stderr.trimEnd().split('\n');
-  const at = lines.findLastIndex((line) =>
-    /^[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit|Warning)\b/.test(line),
+const SQLSTATE = { lockNotAvailable: '55P03', uniqueViolation: '23505', readOnly: '25006' };
+
+/** By class, SQLSTATE and place of the error, never by its words, which are in the server's language. */
+function kindOf(error: ObservedError, observed: Observed): AlembicTroubleKind {
+  const has = (...names: string[]) => error.classes.some((c) => names.includes(c));
+  if (error.sqlstate === SQLSTATE.lockNotAvailable) return 'lock_timeout';
+  if (error.sqlstate === SQLSTATE.readOnly) return 'read_only';
+  if (error.where === 'version') return 'concurrent';
+  // Two upgrades at once make the same objects: the later one collides in the catalog.
+  if (error.sqlstate === SQLSTATE.uniqueViolation && error.schema === 'pg_catalog') return 'concurrent';
+  if (has('alembic.script.revision.MultipleHeads')) return 'several_heads';
+  if (has('alembic.script.revision.ResolutionError', 'alembic.script.revision.RevisionError')) {
+    return 'unknown_revision';
+  }
+  const connected = observed.connections.length > 0;
+  const outside = error.classes.some(
+    (c) =>
+      /\.(OperationalError|InterfaceError|DBAPIError)$/.test(c) ||
+      /^builtins\.\w*(OS|Connection|Timeout)Error$/.test(c),
   );
-  if (at < 0) return (stderr.trim() === '' ? stdout.trimEnd().split('\n') : lines).slice(-5).join('\n');
-  const rest = lines.slice(at, at + 12);
-  const end = rest.findIndex((line) => /^(\[SQL: |\(Background on this error)/.test(line));
-  return (end < 0 ? rest : rest.slice(0, end)).join('\n').trim();
+  if (!connected && outside) return 'unreachable';
+  return 'failed';
+}
+
+function sayRefusal(refused: ObservedRefusal): string {
+  const found = typeof refused.found === 'object' ? JSON.stringify(refused.found) : String(refused.found);
+  return `${refused.code}${refused.path === undefined ? '' : ` ${refused.path}`}: ${found}`;
 }

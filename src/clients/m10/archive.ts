@@ -48,50 +48,57 @@ export async function archiveDeadLetters(
   return { archived, refused };
 }
 
+/** By the columns of the table. */
 interface Row {
-  readonly dl: string;
-  readonly original: string | null;
-  readonly candidate: string | null;
-  readonly match: string | null;
+  readonly dl_msg_id: string;
+  readonly original_msg_id: string | null;
+  readonly candidate_id: string | null;
+  readonly failure_match_id: string | null;
   readonly payload: unknown;
   readonly reason: string | null;
-  readonly reclaims: number | null;
-  readonly at: string;
+  readonly reclaim_count: number | null;
+  readonly dead_lettered_at: string;
 }
 
-function bare({ dl, original, payload, at }: Row): Row {
-  return { dl, original, payload, at, candidate: null, match: null, reason: null, reclaims: null };
+function bare(row: Row): Row {
+  return { ...row, candidate_id: null, failure_match_id: null, reason: null, reclaim_count: null };
 }
 
 function rowOf(entry: DeadLetter): Row {
   return {
-    dl: entry.id,
-    original: entry.originalId,
-    candidate: entry.candidateId,
-    match: entry.failureMatchId,
+    dl_msg_id: entry.id,
+    original_msg_id: entry.originalId,
+    candidate_id: entry.candidateId,
+    failure_match_id: entry.failureMatchId,
     payload: payloadOf(entry.fields),
     reason: entry.reason,
-    reclaims: entry.reclaimCount,
+    reclaim_count: entry.reclaimCount,
     // An id may be given by hand and far from any time.
-    at: new Date(entry.deadLetteredAt <= 8.64e15 ? entry.deadLetteredAt : 0).toISOString(),
+    dead_lettered_at: new Date(entry.deadLetteredAt <= 8.64e15 ? entry.deadLetteredAt : 0).toISOString(),
   };
 }
+
+/**
+ * The statement that archives. Its values have the types of the table's own columns, as those of the function are:
+ * candidates are integers in some releases of the backend and bigints in others.
+ */
+export const archiveCall = `WITH given AS (
+       SELECT * FROM json_populate_recordset(null::m10_recovery.dead_letter_archive, $1::json)
+     ), known AS MATERIALIZED (
+       SELECT dl_msg_id FROM m10_recovery.dead_letter_archive WHERE dl_msg_id = ANY ($2::text[])
+     )
+     SELECT count(m10_recovery.archive_dead_letter(given.dl_msg_id, given.original_msg_id, given.candidate_id,
+              given.failure_match_id, given.payload, given.reason, given.reclaim_count, given.dead_lettered_at, $3))
+              AS archived
+       FROM given
+      WHERE NOT EXISTS (SELECT FROM known WHERE known.dl_msg_id = given.dl_msg_id)`;
 
 async function archiveRows(queryable: Queryable, rows: readonly Row[], by: string): Promise<number> {
   // The function is not called for what is there: it would write a new version of each row, at every run.
   const [found] = await queryable.rows(
     z.object({ archived: z.coerce.number<string | number>() }),
-    `WITH given AS (
-       SELECT * FROM json_to_recordset($1::json) AS d (dl text, original text, candidate bigint, match uuid,
-         payload jsonb, reason text, reclaims integer, at timestamptz)
-     ), known AS MATERIALIZED (
-       SELECT dl_msg_id FROM m10_recovery.dead_letter_archive WHERE dl_msg_id = ANY ($2::text[])
-     )
-     SELECT count(m10_recovery.archive_dead_letter(dl, original, candidate, match, payload, reason, reclaims, at, $3))
-              AS archived
-       FROM given
-      WHERE NOT EXISTS (SELECT FROM known WHERE known.dl_msg_id = given.dl)`,
-    [JSON.stringify(rows), rows.map((row) => row.dl), by],
+    archiveCall,
+    [JSON.stringify(rows), rows.map((row) => row.dl_msg_id), by],
   );
   return found?.archived ?? 0;
 }
@@ -137,7 +144,8 @@ export interface ArchivedLetter {
   readonly reclaimCount: number;
   /** ms since the epoch */
   readonly deadLetteredAt: number | null;
-  readonly payload: unknown;
+  /** The jsonb as PostgreSQL prints it. */
+  readonly payload: string;
 }
 
 const Letter = z
@@ -149,7 +157,7 @@ const Letter = z
     reason: z.string().nullable(),
     reclaim_count: z.int().nullable(),
     dead_lettered_at: z.date().nullable(),
-    payload: z.unknown(),
+    payload: z.string(),
   })
   .transform(
     (row): ArchivedLetter => ({
@@ -169,7 +177,7 @@ export async function findArchived(queryable: Queryable, message: string): Promi
   const [row] = await queryable.rows(
     Letter,
     `SELECT dl_msg_id, original_msg_id, candidate_id::text, failure_match_id::text, reason, reclaim_count,
-            dead_lettered_at, payload
+            dead_lettered_at, coalesce(payload::text, 'null') as payload
        FROM m10_recovery.dead_letter_archive
       WHERE dl_msg_id = $1 OR original_msg_id = $1
       ORDER BY (dl_msg_id = $1) DESC, id DESC

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
+import { jsonMembers } from '../json-text.js';
 import { isMessageId, replayFields } from './stream-names.js';
 
 export type Field = readonly [name: Buffer, value: Buffer];
@@ -99,8 +100,12 @@ const Encoded = z.strictObject({
   fields: z.array(z.tuple([z.string(), z.string()])),
 });
 
-/** The fields of an archived entry, whichever worker archived it. */
-export function fieldsOfPayload(payload: unknown): readonly Field[] {
+/**
+ * The fields of an archived entry, whichever worker archived it.
+ * @param payloadText the jsonb as PostgreSQL prints it
+ */
+export function fieldsOfPayload(payloadText: string): readonly Field[] {
+  const payload: unknown = JSON.parse(payloadText);
   const encoded = Encoded.safeParse(payload);
   if (encoded.success) {
     return encoded.data.fields.map(([name, value]) => [
@@ -108,10 +113,10 @@ export function fieldsOfPayload(payload: unknown): readonly Field[] {
       Buffer.from(value, 'base64'),
     ]);
   }
-  if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) return [];
-  return Object.entries(payload).map(([name, value]) => [
+  // A number of another worker's goes back with the digits that it has in the table.
+  return [...(jsonMembers(payloadText) ?? [])].map(([name, text]) => [
     Buffer.from(name),
-    Buffer.from(typeof value === 'string' ? value : (JSON.stringify(value) ?? '')),
+    Buffer.from(text.startsWith('"') ? String(JSON.parse(text)) : text),
   ]);
 }
 

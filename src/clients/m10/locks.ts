@@ -20,6 +20,13 @@ export interface M10Lock {
 
 const Answer = z.object({ done: z.boolean() });
 
+/** The statements that ask for locks. */
+export const lockCalls = {
+  acquire_lock: 'select m10_recovery.acquire_lock($1, $2, $3) as done',
+  extend_lock: 'select m10_recovery.extend_lock($1, $2, $3) as done',
+  release_lock: 'select m10_recovery.release_lock($1, $2) as done',
+} as const;
+
 async function ask(database: Queryable, sql: string, parameters: readonly unknown[]): Promise<boolean> {
   const [row] = await database.rows(Answer, sql, parameters);
   return row?.done === true;
@@ -36,7 +43,7 @@ export function acquireLock(
   holder: string,
   ttlSeconds: number,
 ): Promise<boolean> {
-  return ask(database, 'select m10_recovery.acquire_lock($1, $2, $3) as done', [name, holder, ttlSeconds]);
+  return ask(database, lockCalls.acquire_lock, [name, holder, ttlSeconds]);
 }
 
 /**
@@ -49,12 +56,12 @@ export function extendLock(
   holder: string,
   ttlSeconds: number,
 ): Promise<boolean> {
-  return ask(database, 'select m10_recovery.extend_lock($1, $2, $3) as done', [name, holder, ttlSeconds]);
+  return ask(database, lockCalls.extend_lock, [name, holder, ttlSeconds]);
 }
 
 /** Gives a lock back. @returns false when it is not the holder's */
 export function releaseLock(database: Queryable, name: string, holder: string): Promise<boolean> {
-  return ask(database, 'select m10_recovery.release_lock($1, $2) as done', [name, holder]);
+  return ask(database, lockCalls.release_lock, [name, holder]);
 }
 
 const Row = z.object({
@@ -89,12 +96,12 @@ export async function listLocks(database: Queryable, name: string | null = null)
   }));
 }
 
+/** The statement that removes what has expired. */
+export const cleanupCall = 'select m10_recovery.cleanup_expired_locks() as count';
+
 /** Removes the rows of locks that have expired. @returns how many there were */
 export async function cleanupExpiredLocks(database: Queryable): Promise<number> {
-  const [row] = await database.rows(
-    z.object({ count: z.coerce.number() }),
-    'select m10_recovery.cleanup_expired_locks() as count',
-  );
+  const [row] = await database.rows(z.object({ count: z.coerce.number() }), cleanupCall);
   return row?.count ?? 0;
 }
 

@@ -56,12 +56,12 @@ const Answer = z
   })
   .transform(({ success, duration, error }): Refreshed => ({ success, durationMs: duration, error }));
 
+/** The statement that refreshes. */
+export const refreshCall =
+  'SELECT success, duration_ms AS duration, error FROM m10_recovery.refresh_mv_tracked($1)';
+
 /** Refreshes through the target's function, which reports a failure in its answer instead of raising it. */
 export async function refreshView(queryable: Queryable, view: string): Promise<Refreshed> {
-  const [answer] = await queryable.rows(
-    Answer,
-    'SELECT success, duration_ms AS duration, error FROM m10_recovery.refresh_mv_tracked($1)',
-    [view],
-  );
+  const [answer] = await queryable.rows(Answer, refreshCall, [view]);
   return answer ?? { success: false, durationMs: 0, error: 'the function answered no row' };
 }

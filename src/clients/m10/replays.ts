@@ -24,6 +24,25 @@ export interface NewReplay {
 
 const Count = z.object({ count: z.coerce.number<string | number>() });
 
+/**
+ * The statement that records replays. Its values have the types of the table's own columns, as those of the
+ * function are: candidates are integers in some releases of the backend and bigints in others.
+ */
+export const recordCall = `SELECT count(*) FILTER (WHERE NOT done.already_replayed) AS count
+       FROM json_populate_recordset(null::m10_recovery.replay_log, $1::json) AS r,
+            m10_recovery.record_replay(r.original_msg_id, r.dl_msg_id, r.candidate_id, r.idempotency_key,
+              r.new_msg_id, $2) AS done`;
+
+function columnsOf({ original, deadLetter, candidate, key, newId }: NewReplay) {
+  return {
+    original_msg_id: original,
+    dl_msg_id: deadLetter,
+    candidate_id: candidate,
+    idempotency_key: key,
+    new_msg_id: newId,
+  };
+}
+
 /** Records replays that the log does not hold yet, in one statement. @returns how many were recorded */
 export async function recordReplays(
   queryable: Queryable,
@@ -31,14 +50,7 @@ export async function recordReplays(
   by: string,
 ): Promise<number> {
   if (replays.length === 0) return 0;
-  const [found] = await queryable.rows(
-    Count,
-    `SELECT count(*) FILTER (WHERE NOT done.already_replayed) AS count
-       FROM json_to_recordset($1::json)
-              AS r (original text, "deadLetter" text, candidate bigint, key uuid, "newId" text),
-            m10_recovery.record_replay(r.original, r."deadLetter", r.candidate, r.key, r."newId", $2) AS done`,
-    [JSON.stringify(replays), by],
-  );
+  const [found] = await queryable.rows(Count, recordCall, [JSON.stringify(replays.map(columnsOf)), by]);
   return found?.count ?? 0;
 }
 

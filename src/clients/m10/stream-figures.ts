@@ -1,5 +1,7 @@
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import { openRedis } from '../redis-connection.js';
+import type { RedisPlace } from '../redis-url.js';
 import { streamNames } from './stream-names.js';
 
 export interface StreamFigures {
@@ -15,29 +17,16 @@ export interface StreamFigures {
  * Reads the figures of the streams over a connection of its own; a stream that is not there is empty.
  * @throws Error when Redis cannot be read
  */
-export async function readStreamFigures(url: string, timeoutMs: number): Promise<StreamFigures> {
-  // connect() rejects with "Connection is closed"; the cause comes as an event before that.
-  let cause: Error | undefined;
-  const redis = new Redis(url, {
-    lazyConnect: true,
-    connectTimeout: timeoutMs,
-    commandTimeout: timeoutMs,
-    disconnectTimeout: 200,
-    retryStrategy: () => null,
-    maxRetriesPerRequest: 0,
-    enableOfflineQueue: false,
-  });
-  redis.on('error', (error) => {
-    cause ??= error;
+export async function readStreamFigures(place: RedisPlace, timeoutMs: number): Promise<StreamFigures> {
+  const redis = await openRedis(place, 'm10bot metrics', {
+    connectTimeoutMs: timeoutMs,
+    commandTimeoutMs: timeoutMs,
   });
   try {
-    await redis.connect();
     const length = await redis.xlen(streamNames.main);
     const deadLetters = await redis.xlen(streamNames.deadLetters);
     const group = await readGroup(redis);
     return { length, deadLetters, ...group };
-  } catch (error) {
-    throw cause ?? error;
   } finally {
     redis.disconnect();
   }

@@ -79,30 +79,56 @@ export async function readSessionsByName(database: Queryable, prefix: string): P
   );
 }
 
-const signalSchema = z.object({ pid: z.int(), signalled: z.boolean() });
-export type SignalledBackend = z.infer<typeof signalSchema>;
+/** A backend for good: pids are used again, a pid with the time of its start is not. */
+export interface Backend {
+  readonly pid: number;
+  /** Seconds of the epoch as text, as PostgreSQL prints them; null when it is not known. */
+  readonly start: string | null;
+}
 
-/** Ends every other session with exactly this application name. Its transaction rolls back. */
-export async function terminateSessions(
-  database: Queryable,
-  applicationName: string,
-): Promise<SignalledBackend[]> {
+/** The sessions of one program: by the name that it was given, and by the backends that it was seen to have. */
+export interface SessionsOf {
+  readonly applicationName: string;
+  readonly backends?: readonly Backend[];
+}
+
+// A time of start that this role may not see proves nothing, so the pid alone decides there.
+const OWN = `(a.application_name = $1 or exists (
+    select from unnest($2::int[], $3::text[]) as b (pid, start)
+     where b.pid = a.pid and coalesce(b.start = extract(epoch from a.backend_start)::text, true)))`;
+
+function ownParameters(own: SessionsOf): [string, number[], (string | null)[]] {
+  const backends = own.backends ?? [];
+  return [shownName(own.applicationName), backends.map((b) => b.pid), backends.map((b) => b.start)];
+}
+
+/** Sessions of one program that are there now, oldest process first. */
+export async function readOwnSessions(database: Queryable, own: SessionsOf): Promise<Session[]> {
   return database.rows(
-    signalSchema,
-    `select a.pid, pg_terminate_backend(a.pid) as signalled ${OTHERS} and a.application_name = $1`,
-    [shownName(applicationName)],
+    sessionSchema,
+    `select ${COLUMNS} ${OTHERS} and ${OWN} order by a.pid`,
+    ownParameters(own),
   );
 }
 
-/** Cancels the running statement of every other session with exactly this application name. */
-export async function cancelSessions(
-  database: Queryable,
-  applicationName: string,
-): Promise<SignalledBackend[]> {
+const signalSchema = z.object({ pid: z.int(), signalled: z.boolean() });
+export type SignalledBackend = z.infer<typeof signalSchema>;
+
+/** Ends every session of one program. Its transaction rolls back. */
+export async function terminateSessions(database: Queryable, own: SessionsOf): Promise<SignalledBackend[]> {
   return database.rows(
     signalSchema,
-    `select a.pid, pg_cancel_backend(a.pid) as signalled ${OTHERS} and a.application_name = $1`,
-    [shownName(applicationName)],
+    `select a.pid, pg_terminate_backend(a.pid) as signalled ${OTHERS} and ${OWN}`,
+    ownParameters(own),
+  );
+}
+
+/** Cancels the running statement of every session of one program. */
+export async function cancelSessions(database: Queryable, own: SessionsOf): Promise<SignalledBackend[]> {
+  return database.rows(
+    signalSchema,
+    `select a.pid, pg_cancel_backend(a.pid) as signalled ${OTHERS} and ${OWN}`,
+    ownParameters(own),
   );
 }
 
@@ -111,22 +137,13 @@ export type GoneResult =
   | { readonly kind: 'still_there'; readonly sessions: readonly Session[] };
 
 /**
- * Waits until no session with exactly this application name is left. The death of a client does not end its
- * backend while that waits for a lock, so what a program did is known only afterwards.
+ * Waits until no session of one program is left. The death of a client does not end its backend while that waits
+ * for a lock, so what a program did is known only afterwards.
  */
-export async function waitGone(
-  database: Queryable,
-  applicationName: string,
-  timeoutMs: number,
-): Promise<GoneResult> {
+export async function waitGone(database: Queryable, own: SessionsOf, timeoutMs: number): Promise<GoneResult> {
   const deadline = Date.now() + timeoutMs;
-  const name = shownName(applicationName);
   for (;;) {
-    const sessions = await database.rows(
-      sessionSchema,
-      `select ${COLUMNS} ${OTHERS} and a.application_name = $1 order by a.pid`,
-      [name],
-    );
+    const sessions = await readOwnSessions(database, own);
     if (sessions.length === 0) return { kind: 'gone' };
     if (Date.now() >= deadline) return { kind: 'still_there', sessions };
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -23,6 +23,7 @@ export const SQLSTATE = {
   queryCanceled: '57014',
   insufficientPrivilege: '42501',
   undefinedTable: '42P01',
+  undefinedColumn: '42703',
   invalidSchema: '3F000',
   inFailedTransaction: '25P02',
 } as const;
@@ -42,8 +43,7 @@ export async function attempt<T>(work: () => Promise<T>): Promise<Attempt<T>> {
 export function describeFailure(error: unknown): PostgresFailure | null {
   if (error instanceof pg.DatabaseError) {
     const code = error.code ?? 'unknown';
-    // 57P01 to 57P03 are the server ending the session, 08 the connection itself.
-    if (/^(57P0[1-3]|08)/.test(code)) return { kind: 'connection_lost', message: error.message };
+    if (endsSession(error)) return { kind: 'connection_lost', message: error.message };
     return {
       kind: 'sql_error',
       code,
@@ -53,12 +53,31 @@ export function describeFailure(error: unknown): PostgresFailure | null {
       context: error.where ?? null,
     };
   }
-  if (!(error instanceof Error)) return null;
-  const isNetwork = 'code' in error && typeof error.code === 'string' && /^E[A-Z]+$/.test(error.code);
-  // The driver has no class and no code for these.
+  if (!(error instanceof Error) || isMistakeOfCode(error)) return null;
+  // The system's and TLS' errors have a code. The driver has no class and no code for these.
   const isDriver =
     /^(Connection terminated|Client has encountered a connection error|Client was closed|Query read timeout|timeout expired)/;
-  return isNetwork || isDriver.test(error.message)
-    ? { kind: 'connection_lost', message: error.message }
+  return hasCode(error) || isDriver.test(error.message)
+    ? { kind: 'connection_lost', message: error.message || String(error) }
     : null;
+}
+
+/**
+ * Whether the server ended the session with it: classes 08 (connection) and 57P (operator intervention), sessions
+ * that idled too long in a transaction, and whatever else the server calls fatal.
+ */
+function endsSession(error: pg.DatabaseError): boolean {
+  return (
+    /^(08|57P|25P0[34])/.test(error.code ?? '') || error.severity === 'FATAL' || error.severity === 'PANIC'
+  );
+}
+
+/** Errors that JavaScript itself throws; Node gives some of them a code as well. */
+export function isMistakeOfCode(error: Error): boolean {
+  return [TypeError, RangeError, ReferenceError, SyntaxError].some((kind) => error instanceof kind);
+}
+
+/** As Node has it on errors of the system, the network and TLS. */
+export function hasCode(error: Error): error is Error & { readonly code: string } {
+  return 'code' in error && typeof error.code === 'string' && error.code !== '';
 }

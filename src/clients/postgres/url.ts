@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
+import { readParameters } from './parameters.js';
 
 /** A database URL in its parts. Everything that decides which database is meant stands in the URL itself. */
 export interface DatabaseAddress {
@@ -8,7 +9,7 @@ export interface DatabaseAddress {
   readonly user: string;
   readonly password: string | null;
   readonly database: string;
-  /** libpq's sslmode, sslrootcert, sslcert, sslkey, options, channel_binding, as far as given. */
+  /** Those of the URL that are no part of the address, as far as given, by libpq's names. */
   readonly parameters: Readonly<Record<string, string>>;
 }
 
@@ -25,12 +26,14 @@ const VARIABLES: Readonly<Record<string, string>> = {
   sslkey: 'PGSSLKEY',
   channel_binding: 'PGCHANNELBINDING',
   options: 'PGOPTIONS',
+  connect_timeout: 'PGCONNECT_TIMEOUT',
+  gssencmode: 'PGGSSENCMODE',
 };
 
 /**
  * Reads a URL as libpq and SQLAlchemy write it (`postgresql+psycopg2://…` too). Host, user and database must be
- * given: what is missing would otherwise be filled from the environment by accident. The problem never quotes
- * the URL, which may hold a password.
+ * given: what is missing would otherwise be filled from the environment by accident. The problem names every
+ * mistake and never quotes the URL, which may hold a password.
  */
 export function parseDatabaseUrl(url: string): AddressResult {
   const scheme = /^(postgres|postgresql)(\+[a-z0-9]+)?:\/\//.exec(url);
@@ -43,34 +46,52 @@ export function parseDatabaseUrl(url: string): AddressResult {
   } catch {
     return bad('it is not a URL with one host');
   }
+  if (parsed.hash !== '') return bad('it holds a #, which a password writes as %23');
   try {
-    const parameters = Object.fromEntries(parsed.searchParams);
-    const inUrl = parsed.hostname === EMPTY_HOST ? '' : parsed.hostname.replace(/^\[(.+)\]$/, '$1');
-    const host = decodeURIComponent(inUrl) || (parameters.host ?? '');
-    const user = decodeURIComponent(parsed.username) || (parameters.user ?? '');
-    const password = decodeURIComponent(parsed.password) || (parameters.password ?? '');
-    const database = decodeURIComponent(parsed.pathname.slice(1)) || (parameters.dbname ?? '');
-    const port = Number(parsed.port || (parameters.port ?? '5432'));
-    if (host === '') return bad('it names no host');
-    if (host.includes(',')) return bad('it names several hosts; give the one that is meant');
-    if (user === '') return bad('it names no user');
-    if (database === '') return bad('it names no database');
-    if (!Number.isInteger(port) || port < 1 || port > 65_535) return bad('its port is not a number');
-    return {
-      kind: 'address',
-      address: {
-        host,
-        port,
-        user,
-        password: password || null,
-        database,
-        parameters: Object.fromEntries(Object.entries(parameters).filter(([key]) => key in VARIABLES)),
-      },
-    };
+    return addressOf(parsed);
   } catch {
     return bad('it holds a percent sign that escapes nothing');
   }
 }
+
+/** @throws URIError for a percent sign that escapes nothing */
+function addressOf(parsed: URL): AddressResult {
+  const { parameters, problems } = readParameters(parsed.searchParams);
+  const found: string[] = [...problems];
+  /** A part of the address, which the URL or a parameter may name, but not both. */
+  const part = (name: string, inUrl: string): string => {
+    const given = parameters[name];
+    if (inUrl !== '' && given !== undefined && given !== inUrl) found.push(`it names ${name} twice`);
+    return inUrl || (given ?? '');
+  };
+  const inUrl = parsed.hostname === EMPTY_HOST ? '' : parsed.hostname.replace(/^\[(.+)\]$/, '$1');
+  const host = part('host', decodeURIComponent(inUrl));
+  const user = part('user', decodeURIComponent(parsed.username));
+  const password = part('password', decodeURIComponent(parsed.password));
+  const database = part('dbname', decodeURIComponent(parsed.pathname.slice(1)));
+  const port = Number(part('port', parsed.port) || '5432');
+  if (host === '') found.push('it names no host');
+  if (host.includes(',')) found.push('it names several hosts; give the one that is meant');
+  if (user === '') found.push('it names no user');
+  if (database === '') found.push('it names no database');
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) found.push('its port is not a number');
+  if (found.length > 0) return bad(found.join('; '));
+  const { ssl, ...own } = parameters;
+  const kept = Object.entries(own).filter(([key]) => !inAddress.has(key));
+  return {
+    kind: 'address',
+    address: {
+      host,
+      port,
+      user,
+      password: password || null,
+      database,
+      parameters: Object.fromEntries(ssl === undefined ? kept : [...kept, ['sslmode', 'require']]),
+    },
+  };
+}
+
+const inAddress: ReadonlySet<string> = new Set(['host', 'port', 'user', 'password', 'dbname']);
 
 /**
  * The environment in which libpq programs (pg_dump, pg_restore, psql) reach the database, so that no password
@@ -96,19 +117,33 @@ export function libpqEnvironment(url: string): Record<string, string> {
 }
 
 /**
- * TLS as libpq understands sslmode; `prefer` and `allow`, which promise nothing, connect in the clear.
+ * The ways in which libpq would connect, one after the other: with TLS, or in the clear. `prefer`, the default,
+ * tries TLS first, `allow` last; a socket of the machine is never encrypted.
+ * https://www.postgresql.org/docs/15/libpq-ssl.html#LIBPQ-SSL-PROTECTION
  * @throws when a certificate file cannot be read
  */
-export function tlsOptions(parameters: Readonly<Record<string, string>>): ConnectionOptions | false {
-  const { sslmode, sslrootcert, sslcert, sslkey } = parameters;
-  if (sslmode !== 'require' && sslmode !== 'verify-ca' && sslmode !== 'verify-full') return false;
+export function tlsWays(
+  address: Pick<DatabaseAddress, 'host' | 'parameters'>,
+): readonly (ConnectionOptions | false)[] {
+  const mode = address.parameters.sslmode ?? 'prefer';
+  if (mode === 'disable' || address.host.startsWith('/')) return [false];
+  const tls = tlsOptions(mode, address.parameters);
+  if (mode === 'allow') return [false, tls];
+  return mode === 'prefer' ? [tls, false] : [tls];
+}
+
+function tlsOptions(mode: string, parameters: Readonly<Record<string, string>>): ConnectionOptions {
+  const { sslrootcert, sslcert, sslkey } = parameters;
   const options: ConnectionOptions = {};
+  const verifies = mode === 'verify-ca' || mode === 'verify-full' || mode === 'require';
   // libpq 16 takes the word `system` for the certificates the machine trusts.
-  if (sslrootcert !== undefined && sslrootcert !== 'system') options.ca = readFileSync(sslrootcert);
+  if (verifies && sslrootcert !== undefined && sslrootcert !== 'system')
+    options.ca = readFileSync(sslrootcert);
   if (sslcert !== undefined) options.cert = readFileSync(sslcert);
   if (sslkey !== undefined) options.key = readFileSync(sslkey);
-  if (sslmode === 'require' && options.ca === undefined) options.rejectUnauthorized = false;
-  if (sslmode !== 'verify-full') options.checkServerIdentity = () => undefined;
+  // `require` with a root certificate verifies it, as libpq does.
+  if (!verifies || (mode === 'require' && sslrootcert === undefined)) options.rejectUnauthorized = false;
+  if (mode !== 'verify-full') options.checkServerIdentity = () => undefined;
   return options;
 }
 

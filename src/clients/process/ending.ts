@@ -9,14 +9,18 @@ export interface EndingRules {
   readonly timeoutMs: number;
   readonly graceMs: number;
   readonly signal?: AbortSignal | undefined;
+  /** Whether the signal's reason says to leave the group as it is: somebody else takes it over. */
+  readonly leaves: (reason: unknown) => boolean;
 }
 
 export interface Ending {
   release(): void;
+  /** Aborted once the group is left to somebody else: from then on it is not ended here, not even at its timeout. */
+  readonly left: AbortSignal;
   finished(): Promise<'timed_out' | 'stopped' | null>;
 }
 
-/** Ends the group at the timeout or when the signal aborts, whichever comes first. */
+/** Ends the group at the timeout or when the signal aborts, whichever comes first, or leaves it as the signal says. */
 export function watchForEnd(pid: number, rules: EndingRules): Ending {
   let cause: 'timed_out' | 'stopped' | null = null;
   let kill: NodeJS.Timeout | undefined;
@@ -28,13 +32,23 @@ export function watchForEnd(pid: number, rules: EndingRules): Ending {
     kill = setTimeout(() => signalGroup(pid, 'SIGKILL'), rules.graceMs);
     if (released) kill.unref();
   };
+  const left = new AbortController();
   const timeout = setTimeout(() => end('timed_out'), rules.timeoutMs);
   // A time limit of the whole step comes as a signal as well, a moment before the child's own.
-  const abort = (): void => end(isTimeout(rules.signal?.reason) ? 'timed_out' : 'stopped');
+  const abort = (): void => {
+    const reason: unknown = rules.signal?.reason;
+    if (!rules.leaves(reason)) {
+      end(isTimeout(reason) ? 'timed_out' : 'stopped');
+    } else if (cause === null) {
+      clearTimeout(timeout);
+      left.abort(reason);
+    }
+  };
   rules.signal?.addEventListener('abort', abort, { once: true });
   // The signal may have been aborted between the first look at it and here.
   if (rules.signal?.aborted === true) abort();
   return {
+    left: left.signal,
     release() {
       released = true;
       timeout.unref();

@@ -38,6 +38,19 @@ export function closeGate(
   return accept({ type: 'GateExpired', gate: gate.id });
 }
 
+/** A channel that deletes a request again and again is not asked for ever. */
+const mostReposts = 5;
+
+/** The message of an open request is gone: nobody can read what an approval of it covers. */
+export function repostGate(state: OpenedRun, { gate: id, lost }: CommandOf<'RepostGate'>): Decision {
+  const gate = gateById(state, id);
+  if (gate === undefined || gate.status !== 'open' || state.closed !== null) return accept();
+  if (gate.lost.includes(lost)) return accept();
+  if (gate.lost.length < mostReposts) return accept({ type: 'GateReposted', gate: id, lost });
+  const diff = [`its message: deleted ${mostReposts + 1} times, so nobody can read what it covers`];
+  return accept({ type: 'GateVoided', gate: id, diff });
+}
+
 /**
  * A person's emoji on a gate. One that does not count is recorded with its reason, so that the person is
  * answered and the audit trail shows it.

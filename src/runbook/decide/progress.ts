@@ -3,7 +3,14 @@ import { type BlockRef, blockKey, findBlock, targetOf } from '../definition.js';
 import type { RunEvent } from '../events.js';
 import { next } from '../next.js';
 import { refuse } from '../refusal.js';
-import { approvalOf, currentBlock, isChanging, type OpenedRun, stepProgress } from '../state.js';
+import {
+  approvalOf,
+  currentBlock,
+  isChanging,
+  type OpenedRun,
+  stepProgress,
+  troubledSteps,
+} from '../state.js';
 import { accept, type Decision } from './accept.js';
 
 /** Starts a block that needs no gate; gated ones start by their spent approval alone. */
@@ -42,9 +49,15 @@ export function startStep(state: OpenedRun, command: CommandOf<'StartStep'>, now
 }
 
 export function finishStep(state: OpenedRun, command: CommandOf<'FinishStep'>): Decision {
-  const { type: _, ...fields } = command;
+  const { type: _, executed, notes, ...fields } = command;
   if (!isRunning(state, command)) return stale('That step is not running.');
-  const events: RunEvent[] = [{ type: 'StepFinished', ...fields }];
+  const finished: RunEvent = {
+    type: 'StepFinished',
+    ...fields,
+    ...(executed === undefined ? {} : { executed }),
+    ...(notes === undefined || notes.length === 0 ? {} : { notes: [...notes] }),
+  };
+  const events: RunEvent[] = [finished];
   if (command.result === 'passed' && blockDone(state, command.block, command.step)) {
     events.push({ type: 'BlockFinished', block: command.block });
   }
@@ -90,11 +103,15 @@ export function assess(state: OpenedRun, command: CommandOf<'Assess'>, now: numb
   if (wanted.kind !== 'assess' || wanted.step !== command.step || wanted.attempt !== command.attempt) {
     return stale('Nothing waits for that assessment.');
   }
+  const others = troubledSteps(state)
+    .filter((s) => s.id !== command.step)
+    .map((s) => ({ step: s.id, attempt: stepProgress(state, command.block, s.id).attempt }));
   return accept({
     type: 'FailureAssessed',
     block: command.block,
     step: command.step,
     attempt: command.attempt,
+    ...(others.length === 0 ? {} : { others }),
     targets: [...command.targets],
     loss: [...command.loss],
     notes: [...command.notes],

@@ -5,7 +5,6 @@ import type { Cover, RunEvent, Via } from '../events.js';
 import { refuse } from '../refusal.js';
 import {
   currentBlock,
-  goesOnAfterFailure,
   hasChanged,
   isChanging,
   nextPhase,
@@ -246,7 +245,7 @@ export function close(state: OpenedRun, command: CommandOf<'Close'>): Decision {
 
 /** Whether a change of this block is still to come, counted from a step. */
 function changesRemain(state: OpenedRun, ref: BlockRef, block: Block, from: string): boolean {
-  if (goesOnAfterFailure(block)) return false;
+  if (block.gate === 'none') return false;
   const first = block.steps.findIndex((s) => s.id === from);
   return block.steps
     .slice(first)

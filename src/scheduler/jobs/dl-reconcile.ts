@@ -1,3 +1,5 @@
+import { archiveCall } from '../../clients/m10/archive.js';
+import { recordCall } from '../../clients/m10/replays.js';
 import { deadLetterCap, streamNames } from '../../clients/m10/stream-names.js';
 import { type Job, JobFailure, type JobResult } from '../job.js';
 import { type JobObserver, noObserver } from '../observe.js';
@@ -19,7 +21,6 @@ export function createDlReconcile(
   } = {},
 ): Job {
   const { observer = noObserver, cap = deadLetterCap, pages = pageSizes } = deps;
-  const text = 'text | character varying';
   return {
     name: 'dl-reconcile',
     lock: 'm10:reconcile_dl',
@@ -29,12 +30,7 @@ export function createDlReconcile(
         dead_letter_archive: ['dl_msg_id', 'original_msg_id'],
         replay_log: ['original_msg_id', 'idempotency_key', 'new_msg_id', 'replayed_at'],
       },
-      functions: {
-        archive_dead_letter: [
-          ...[text, text, 'bigint', 'uuid', 'jsonb', text, 'integer', 'timestamp with time zone', text],
-        ],
-        record_replay: [text, text, 'bigint', 'uuid', text, text],
-      },
+      calls: { archive_dead_letter: archiveCall, record_replay: recordCall },
       // Whether the functions write with the caller's rights or their owner's is the target's business.
       privileges: { dead_letter_archive: ['SELECT'], replay_log: ['SELECT'] },
     },

@@ -1,4 +1,4 @@
-import { readView, refreshView, type ViewFacts } from '../../clients/m10/matview.js';
+import { readView, refreshCall, refreshView, type ViewFacts } from '../../clients/m10/matview.js';
 import type { JobsConfig } from '../../config-jobs.js';
 import { type Job, JobFailure, type JobResult } from '../job.js';
 import { explained } from '../streams/failure.js';
@@ -15,7 +15,7 @@ export function createMatviewRefresh(config: Pick<JobsConfig['matview-refresh'],
     ttlSeconds: 300,
     needs: {
       tables: { matview_freshness: ['view_name', 'last_refresh', 'age_seconds'] },
-      functions: { refresh_mv_tracked: ['text | character varying | name'] },
+      calls: { refresh_mv_tracked: refreshCall },
       privileges: {},
     },
     async run({ database, dryRun }): Promise<JobResult> {

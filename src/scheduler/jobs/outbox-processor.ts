@@ -6,6 +6,7 @@ import type { OutboxConfig } from '../../config-jobs.js';
 import { type Job, type JobContext, JobFailure, type JobResult } from '../job.js';
 import type { JobObserver } from '../observe.js';
 import { preferIndexes } from '../outbox/claim.js';
+import { BURY } from '../outbox/complete.js';
 import { createDeliver } from '../outbox/deliver.js';
 import { drain } from '../outbox/drain.js';
 import { createHttpSender, type Resolve } from '../outbox/http.js';
@@ -65,19 +66,7 @@ export function createOutboxProcessor(deps: OutboxProcessorDeps): Job {
         ],
         dead_letter_archive: ['dl_msg_id', 'payload', 'reason'],
       },
-      functions: {
-        archive_dead_letter: [
-          'text | character varying',
-          'text | character varying',
-          'bigint | integer',
-          'uuid',
-          'jsonb | json',
-          'text | character varying',
-          'integer | bigint',
-          'timestamp with time zone | timestamp without time zone',
-          'text | character varying',
-        ],
-      },
+      calls: { archive_dead_letter: BURY.text },
       privileges: { outbox: ['SELECT', 'UPDATE'] },
     },
     run: (context) => run(deps, context),

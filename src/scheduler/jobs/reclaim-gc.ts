@@ -15,7 +15,7 @@ export function createReclaimGc(): Job {
     name: 'reclaim-gc',
     lock: 'm10:reclaim_gc',
     ttlSeconds: 300,
-    needs: { tables: {}, functions: {}, privileges: {} },
+    needs: { tables: {}, calls: {}, privileges: {} },
     async run(context): Promise<JobResult> {
       const counts = { read: 0, removed: 0, kept: 0, unreadable: 0 };
       return explained(

@@ -1,3 +1,4 @@
+import { cleanupCall } from '../../clients/m10/locks.js';
 import type { RetentionConfig } from '../../config-jobs.js';
 import { type Job, JobFailure, type JobResult } from '../job.js';
 import { type JobObserver, noObserver } from '../observe.js';
@@ -25,7 +26,7 @@ export function createRetentionCleanup(
         outbox: ['id', 'processed_at'],
         distributed_locks: ['lock_name', 'expires_at'],
       },
-      functions: { cleanup_expired_locks: [] },
+      calls: { cleanup_expired_locks: cleanupCall },
       // A missing DELETE fails its table alone, and is said so, instead of holding up the others.
       privileges: {},
     },

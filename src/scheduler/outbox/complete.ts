@@ -28,7 +28,7 @@ const FAIL: Statement = {
 };
 
 /** Archive and row change in one statement, so that no crash leaves the one without the other. */
-const BURY: Statement = {
+export const BURY: Statement = {
   name: 'm10bot_outbox_bury',
   text: `with gone as (
     update m10_recovery.outbox o

@@ -42,9 +42,9 @@ async function attempt(deps: DeliverDeps, event: OutboxEvent, stop: Stop): Promi
   const route = deps.router.route(event.eventType);
   switch (route.kind) {
     case 'http':
-      return sendAsked(deps, event, httpRequest(event.payload), stop);
+      return sendAsked(deps, event, httpRequest(event), stop);
     case 'webhook':
-      return sendAsked(deps, event, webhookRequest(event.payload), stop);
+      return sendAsked(deps, event, webhookRequest(event), stop);
     case 'notify':
       return sendNotice(event, deps.channels, deps.notice);
     case 'handler':

@@ -1,3 +1,4 @@
+import { compactJson } from '../../clients/json-text.js';
 import type { TextRow } from '../../clients/postgres.js';
 
 /** A row of `m10_recovery.outbox` that is in our hands. */
@@ -7,7 +8,10 @@ export interface OutboxEvent {
   readonly aggregateType: string;
   readonly aggregateId: string;
   readonly eventType: string;
+  /** For reading; what is passed on is `payloadText`, since numbers lose digits here. */
   readonly payload: unknown;
+  /** The payload as the table has it, compact. */
+  readonly payloadText: string;
   /** Tries that failed before this one. */
   readonly failedTries: number;
   /** When it was published, as the server writes it in ISO style: with the id it names the event for ever. */
@@ -29,12 +33,14 @@ export const EVENT_COLUMNS =
 
 /** Reads a row of `EVENT_COLUMNS`. None of these columns can be null, and a jsonb is always JSON. */
 export function eventOf(row: TextRow): OutboxEvent {
+  const payloadText = compactJson(row[4] ?? 'null');
   return {
     id: row[0] ?? '',
     aggregateType: row[1] ?? '',
     aggregateId: row[2] ?? '',
     eventType: row[3] ?? '',
-    payload: JSON.parse(row[4] ?? 'null'),
+    payload: JSON.parse(payloadText),
+    payloadText,
     failedTries: Number(row[5] ?? 0),
     publishedAt: row[6] ?? '',
   };
@@ -47,12 +53,11 @@ export function nameOf(event: Pick<OutboxEvent, 'id' | 'eventType'>): string {
 
 /** The event as handlers get it, as JSON. */
 export function jsonOf(event: OutboxEvent): string {
-  return JSON.stringify({
+  const before = JSON.stringify({
     event_id: event.id,
     aggregate_type: event.aggregateType,
     aggregate_id: event.aggregateId,
     event_type: event.eventType,
-    payload: event.payload,
-    retry_count: event.failedTries,
   });
+  return `${before.slice(0, -1)},"payload":${event.payloadText},"retry_count":${event.failedTries}}`;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { jsonMembers } from '../../clients/json-text.js';
 import { jsonOf, type OutboxEvent } from './event.js';
 
 /** A delivery by HTTP, as an event asks for it. */
@@ -9,6 +10,9 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;
 }
+
+/** A payload to be read, and its text to be passed on. */
+export type Payload = Pick<OutboxEvent, 'payload' | 'payloadText'>;
 
 /** What is wrong with a payload, in words for people. */
 export type Asked<T> =
@@ -64,30 +68,40 @@ const WebhookPayload = z
  * `http:` events: `{url, method?, headers?, body?}`. POST when no method is given; a body that is no text is sent
  * as JSON. Headers that are the processor's own (Host, Content-Length, Idempotency-Key, …) are left out.
  */
-export function httpRequest(payload: unknown): Asked<HttpRequest> {
+export function httpRequest({ payload, payloadText }: Payload): Asked<HttpRequest> {
   const read = HttpPayload.safeParse(payload);
   if (!read.success) return poison(read.error);
   const { url, method, body } = read.data;
+  const members = jsonMembers(payloadText);
+  const given = jsonMembers(members?.get('headers') ?? '{}');
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(read.data.headers)) {
     const small = name.toLowerCase();
-    if (!OWN_HEADERS.includes(small)) headers[small] = value;
+    // A number leaves with the digits that it has in the table.
+    const digits = given?.get(name);
+    const exact = digits === undefined || digits.startsWith('"') ? value : digits;
+    if (!OWN_HEADERS.includes(small)) headers[small] = exact;
   }
   if (body === undefined || body === null) return asked({ url: new URL(url), method, headers, body: null });
   if (method === 'GET' || method === 'HEAD') {
     return { kind: 'poison', why: `body: a ${method} request has none; remove it or use POST` };
   }
-  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  const text = typeof body === 'string' ? body : (members?.get('body') ?? '');
   headers['content-type'] ??= typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json';
   return asked({ url: new URL(url), method, headers, body: text });
 }
 
 /** `webhook:` events: a POST of `data`, or of the whole payload, as JSON to `url` or `webhook_url`. */
-export function webhookRequest(payload: unknown): Asked<HttpRequest> {
+export function webhookRequest({ payload, payloadText }: Payload): Asked<HttpRequest> {
   const read = WebhookPayload.safeParse(payload);
   if (!read.success) return poison(read.error);
   const { url, webhook_url, data } = read.data;
-  return asked(jsonPost(url ?? webhook_url ?? '', JSON.stringify(data === undefined ? payload : data)));
+  return asked(
+    jsonPost(
+      url ?? webhook_url ?? '',
+      data === undefined ? payloadText : (jsonMembers(payloadText)?.get('data') ?? ''),
+    ),
+  );
 }
 
 /** Events of a handler with a fixed address: a POST of the event as JSON. */

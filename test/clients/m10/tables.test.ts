@@ -74,12 +74,13 @@ test('any entry comes out of a payload as it went in, and as the backend writes 
     [field('__proto__', 'x')],
     [field('encoding', 'base64'), field('fields', '[]')],
   ]) {
-    expect(fieldsOfPayload(JSON.parse(JSON.stringify(payloadOf(fields))))).toEqual(fields);
+    expect(fieldsOfPayload(JSON.stringify(payloadOf(fields)))).toEqual(fields);
   }
   // Other workers may keep numbers and objects.
-  expect(fieldsOfPayload({ n: 7, o: { x: 1 } }).map(([, value]) => value.toString())).toEqual([
-    '7',
-    '{"x":1}',
-  ]);
+  expect(
+    fieldsOfPayload('{"n": 9007199254740993, "o": {"x": 1.10}, "s": "a\\u00e9"}').map(([, value]) =>
+      value.toString(),
+    ),
+  ).toEqual(['9007199254740993', '{"x":1.10}', 'aé']);
   expect(excerptOf([field('body', `line\n${'x'.repeat(1_000)}`)])).toMatch(/^body: line x{500,} …$/);
 });

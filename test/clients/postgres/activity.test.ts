@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { z } from 'zod';
 import {
   cancelSessions,
   readActivity,
   readLongTransactions,
+  readOwnSessions,
   readRunningDumps,
   readSessionsByName,
   shownName,
@@ -71,7 +73,7 @@ it('finds a dump by its name, and by its COPY when it goes by another', async ()
   await expect
     .poll(async () => (await readRunningDumps(database)).map((session) => session.pid))
     .toEqual([dump.backendPid, renamed.backendPid].sort((a, b) => a - b));
-  await terminateSessions(database, 'm10bot:backup');
+  await terminateSessions(database, { applicationName: 'm10bot:backup' });
   await copy;
   for (const each of [dump, renamed, idle]) await each.close();
 });
@@ -91,11 +93,17 @@ it('cancels a statement and terminates a session, by exact name', async () => {
   await expect
     .poll(async () => (await readSessionsByName(database, 'victim')).map((session) => session.state))
     .toContain('active');
-  expect(await cancelSessions(database, 'victim')).toEqual([{ pid: victim.backendPid, signalled: true }]);
+  expect(await cancelSessions(database, { applicationName: 'victim' })).toEqual([
+    { pid: victim.backendPid, signalled: true },
+  ]);
   expect(await sleeping).toMatchObject({ kind: 'sql_error', code: '57014' });
-  expect(await terminateSessions(database, 'victim')).toEqual([{ pid: victim.backendPid, signalled: true }]);
-  expect(await waitGone(database, 'victim', 10_000)).toEqual({ kind: 'gone' });
-  expect(await waitGone(database, 'victim too', 0)).toMatchObject({ kind: 'still_there' });
+  expect(await terminateSessions(database, { applicationName: 'victim' })).toEqual([
+    { pid: victim.backendPid, signalled: true },
+  ]);
+  expect(await waitGone(database, { applicationName: 'victim' }, 10_000)).toEqual({ kind: 'gone' });
+  expect(await waitGone(database, { applicationName: 'victim too' }, 0)).toMatchObject({
+    kind: 'still_there',
+  });
   expect((await bystander.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
   await victim.close();
   await bystander.close();
@@ -105,7 +113,26 @@ it('compares names as the server keeps them', async () => {
   const long = `m10bot:${'läng'.repeat(30)}`;
   const other = await named(long);
   expect((await readActivity(database))[0]?.applicationName).toBe(shownName(long));
-  expect(await waitGone(database, long, 0)).toMatchObject({ kind: 'still_there' });
+  expect(await waitGone(database, { applicationName: long }, 0)).toMatchObject({ kind: 'still_there' });
   await other.close();
-  expect(await waitGone(database, long, 10_000)).toEqual({ kind: 'gone' });
+  expect(await waitGone(database, { applicationName: long }, 10_000)).toEqual({ kind: 'gone' });
+});
+
+it('finds the backends of a program under any name, and never a later one with the same pid', async () => {
+  const own = await named('chosen by env.py');
+  const [row] = await database.rows(
+    z.object({ start: z.string() }),
+    'select extract(epoch from backend_start)::text as start from pg_stat_activity where pid = $1',
+    [own.backendPid],
+  );
+  const backends = (start: string) => ({
+    applicationName: 'm10bot:none',
+    backends: [{ pid: own.backendPid, start }],
+  });
+  expect(await readOwnSessions(database, backends(row?.start ?? ''))).toMatchObject([
+    { pid: own.backendPid, applicationName: 'chosen by env.py' },
+  ]);
+  expect(await readOwnSessions(database, backends('1.5'))).toEqual([]);
+  expect(await terminateSessions(database, backends('1.5'))).toEqual([]);
+  await own.close();
 });

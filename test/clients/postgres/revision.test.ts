@@ -10,11 +10,20 @@ it('reads the version table of the search path or of a schema, whatever their na
   await database.query('create schema "Odd ""Schema"');
   await database.query('create table "Odd ""Schema".alembic_version (version_num text)');
   const schema = 'Odd "Schema';
-  expect(await readRevision(database, { schema })).toEqual({ kind: 'none', table: true });
+  expect(await readRevision(database, { schema, table: 'alembic_version' })).toEqual({
+    kind: 'none',
+    table: true,
+  });
   await database.query('insert into "Odd ""Schema".alembic_version values ($1)', ['021']);
-  expect(await readRevision(database, { schema })).toEqual({ kind: 'at', revision: '021' });
+  expect(await readRevision(database, { schema, table: 'alembic_version' })).toEqual({
+    kind: 'at',
+    revision: '021',
+  });
   await database.query('insert into "Odd ""Schema".alembic_version values ($1)', ['022']);
-  expect(await readRevision(database, { schema })).toEqual({ kind: 'several', revisions: ['021', '022'] });
+  expect(await readRevision(database, { schema, table: 'alembic_version' })).toEqual({
+    kind: 'several',
+    revisions: ['021', '022'],
+  });
   expect(await readRevision(database)).toEqual({ kind: 'none', table: false });
   await database.close();
   await fresh.drop();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { libpqEnvironment, parseDatabaseUrl, tlsOptions } from '../../../src/clients/postgres/url.js';
+import { libpqEnvironment, parseDatabaseUrl, tlsWays } from '../../../src/clients/postgres/url.js';
 
 describe('parseDatabaseUrl', () => {
   it.each([
@@ -29,6 +29,19 @@ describe('parseDatabaseUrl', () => {
     ['postgresql://u:s3cret@a:1,b:2/d', /one host/],
     ['postgresql://u:s3cret@h:99999/d', /./],
     ['postgresql://u:s3cret%ZZ@h/d', /percent/],
+    ['postgresql://u:s3cret#x@h/d', /one host|#/],
+    [
+      'postgresql://u:s3cret@h/d?ssl_mode=require',
+      /"ssl_mode" is none of PostgreSQL's; did you mean sslmode\?/,
+    ],
+    ['postgresql://u:s3cret@h/d?sslmode=required', /sslmode is "required", expected disable, allow/],
+    ['postgresql://u:s3cret@h/d?schema=app&pgbouncer=true', /"schema" is none.*; .*"pgbouncer" is none/],
+    ['postgresql://u:s3cret@h/d?target_session_attrs=read-write', /target_session_attrs is "read-write"/],
+    ['postgresql://u:s3cret@h/d?sslcrl=/x', /sslcrl is not supported here/],
+    ['postgresql://u:s3cret@h/d?connect_timeout=soon', /connect_timeout is "soon", expected a whole number/],
+    ['postgresql://u:s3cret@h/d?host=other', /names host twice/],
+    ['postgresql://u:s3cret@h/d?sslmode=require&sslmode=disable', /sslmode is given twice/],
+    ['postgresql://u@h/d?password=s3cret&pasword=s3cret', /"pasword" is none.*password/],
   ])('says what %s lacks, without quoting it', (url, problem) => {
     const result = parseDatabaseUrl(url);
     expect(result).toMatchObject({ kind: 'bad_url', problem: expect.stringMatching(problem) });
@@ -53,9 +66,15 @@ it('gives libpq programs everything that the URL says', () => {
 });
 
 it('reads sslmode as libpq does', () => {
-  expect(tlsOptions({})).toBe(false);
-  expect(tlsOptions({ sslmode: 'prefer' })).toBe(false);
-  expect(tlsOptions({ sslmode: 'require' })).toMatchObject({ rejectUnauthorized: false });
-  expect(tlsOptions({ sslmode: 'verify-full' })).toEqual({});
-  expect(tlsOptions({ sslmode: 'verify-ca' })).toHaveProperty('checkServerIdentity');
+  const ways = (parameters: Record<string, string>, host = 'h') => tlsWays({ host, parameters });
+  const unverified = expect.objectContaining({ rejectUnauthorized: false });
+  expect(ways({})).toEqual([unverified, false]);
+  expect(ways({ sslmode: 'prefer' })).toEqual([unverified, false]);
+  expect(ways({ sslmode: 'allow' })).toEqual([false, unverified]);
+  expect(ways({ sslmode: 'disable' })).toEqual([false]);
+  expect(ways({ sslmode: 'require' })).toEqual([unverified]);
+  expect(ways({ sslmode: 'verify-full' })).toEqual([{}]);
+  expect(ways({ sslmode: 'verify-ca' })).toEqual([{ checkServerIdentity: expect.any(Function) }]);
+  // A socket of the machine is never encrypted, as with libpq.
+  expect(ways({ sslmode: 'require' }, '/run/postgresql')).toEqual([false]);
 });

@@ -129,7 +129,7 @@ describe('failures say what to do', () => {
   test('a wrong password', async () => {
     const url = new URL(streams.redisUrl);
     url.password = 'wrong';
-    const redis = () => openRedis(url.href, 'test');
+    const redis = () => openRedis({ redisUrl: url.href }, 'test');
     const failed = await failureOf(createDlReconcile().run(await streams.context({ redis })));
     expect(failed.message).toContain('WRONGPASS');
     expect(failed.advice).toContain('does not accept the password');
@@ -139,7 +139,7 @@ describe('failures say what to do', () => {
     const directory = join(streams.world.directory, 'redis-killed');
     let server = await startRedis({ directory });
     try {
-      const there = await openRedis(server.url, 'test');
+      const there = await openRedis({ redisUrl: server.url }, 'test');
       await there.xgroup('CREATE', streamNames.main, streamNames.group, '0', 'MKSTREAM');
       for (let i = 0; i < 9; i += 1) {
         const id = String(await there.xadd(streamNames.main, '*', 'body', 'text'));

@@ -33,7 +33,7 @@ test('what the refresh is for: new candidates are seen', async () => {
       ({ id }) => id,
     );
   const [added] = await streams.sql(
-    `insert into m10_recovery.recovery_candidates (failure_match_id, suggestion, confidence, occurrence_count)
+    `insert into public.recovery_candidates (failure_match_id, suggestion, confidence, occurrence_count)
      values (gen_random_uuid(), 'try again', 1, 1000000) returning id::int`,
   );
   expect(await top()).not.toContain(added?.id);

@@ -61,7 +61,7 @@ export function useStreams(): Streams {
     urls = { database: target.url, redis: store.url };
     drop = store.drop;
     database = await opened(target.url);
-    redis = await openRedis(store.url, 'test');
+    redis = await openRedis({ redisUrl: store.url }, 'test');
   });
   afterAll(async () => {
     await database?.close();
@@ -83,7 +83,7 @@ export function useStreams(): Streams {
     options: Breaks & { readonly redisUrl?: string; readonly databaseUrl?: string } = {},
   ): Promise<Session> {
     const real = await opened(options.databaseUrl ?? urls.database);
-    const store = await openRedis(options.redisUrl ?? urls.redis, 'test');
+    const store = await openRedis({ redisUrl: options.redisUrl ?? urls.redis }, 'test');
     open.push({
       async close() {
         await real.close();

@@ -1,5 +1,14 @@
 import { expect, test } from 'vitest';
-import { httpRequest, webhookRequest } from '../../../src/scheduler/outbox/request.js';
+import {
+  httpRequest as httpRequestOf,
+  type Payload,
+  webhookRequest as webhookRequestOf,
+} from '../../../src/scheduler/outbox/request.js';
+
+/** A payload as it comes out of the table: as text. */
+const payloadOf = (text: string): Payload => ({ payload: JSON.parse(text), payloadText: text });
+const httpRequest = (payload: unknown) => httpRequestOf(payloadOf(JSON.stringify(payload)));
+const webhookRequest = (payload: unknown) => webhookRequestOf(payloadOf(JSON.stringify(payload)));
 
 const url = 'https://hooks.example.com/path';
 
@@ -61,4 +70,18 @@ test('a webhook takes data, or the whole payload', () => {
     value: { body: JSON.stringify({ url, more: 1 }) },
   });
   expect(webhookRequest({ data: 1 }).kind).toBe('poison');
+});
+
+const digits =
+  '{"account_id":9007199254740993,"amount":1234567890.123456789,"big":12345678901234567890123,"exp":1E+400,"deep":[{"__proto__":-0.10}],"text":"\\ud800 \\"1,2\\""}';
+
+test('what is passed on has the digits that stand in the table', () => {
+  const http = httpRequestOf(
+    payloadOf(`{"url":"${url}","headers":{"X-Id":9007199254740993},"body":${digits}}`),
+  );
+  expect(http).toMatchObject({ value: { body: digits, headers: { 'x-id': '9007199254740993' } } });
+  const data = webhookRequestOf(payloadOf(`{"url":"${url}","data":${digits}}`));
+  expect(data).toMatchObject({ value: { body: digits } });
+  const whole = `{"webhook_url":"${url}","n":9007199254740993}`;
+  expect(webhookRequestOf(payloadOf(whole))).toMatchObject({ value: { body: whole } });
 });

@@ -35,22 +35,22 @@ it.each([
     'sqlalchemy.exc.IntegrityError: (psycopg2.errors.UniqueViolation) duplicate key value violates unique constraint "uq_mine"',
   ],
 ])('calls it %s', (kind, last) => {
-  const trouble = troubleOf(exited(1, traceback(last)));
+  const trouble = troubleOf(exited(1, traceback(last)), null);
   expect(trouble).toMatchObject({ kind, evidence: last.split('\n\n[SQL')[0] });
 });
 
 it('reads the FAILED line of stdout', () => {
   const line =
     "FAILED: Multiple head revisions are present for given argument 'head'; please specify a target";
-  expect(troubleOf(exited(255, 'INFO [x] y', `${line}\n`))).toMatchObject({
+  expect(troubleOf(exited(255, 'INFO [x] y', `${line}\n`), null)).toMatchObject({
     kind: 'several_heads',
     evidence: line,
   });
 });
 
 it('has nothing to say about a success, and the last lines of anything else', () => {
-  expect(troubleOf(exited(0, 'INFO anything'))).toBeNull();
-  expect(troubleOf(exited(2, '', 'usage: alembic\n'))).toMatchObject({
+  expect(troubleOf(exited(0, 'INFO anything'), null)).toBeNull();
+  expect(troubleOf(exited(2, '', 'usage: alembic\n'), null)).toMatchObject({
     kind: 'failed',
     evidence: 'usage: alembic',
   });

@@ -1,0 +1,65 @@
+import { leavesSomething } from '../../checks/plan/executed.js';
+import type { Observed, ObservedStatement } from '../../clients/alembic/observed.js';
+
+/** What is left of an Alembic that did not come to its end, once none of its sessions is at work. */
+export type Stayed =
+  | { readonly kind: 'nothing' }
+  | {
+      readonly kind: 'statements';
+      /** These were committed, or ran by themselves. */
+      readonly committed: readonly ObservedStatement[];
+      /** These ran by themselves and did not come to their end. */
+      readonly uncertain: readonly ObservedStatement[];
+    }
+  /** It was not observed, or not to its end: nothing can be said. */
+  | { readonly kind: 'unknown'; readonly why: string };
+
+/** A transaction that was never committed leaves nothing; everything else is told, or not known. */
+export async function stayedOf(observed: readonly (Observed | null)[]): Promise<Stayed> {
+  const committed: ObservedStatement[] = [];
+  const uncertain: ObservedStatement[] = [];
+  for (const one of observed) {
+    if (one === null) return { kind: 'unknown', why: 'Alembic could not be observed' };
+    if (one.truncated) return { kind: 'unknown', why: 'it executed more statements than were recorded' };
+    if (one.programs.length > 0 && one.done.length > 0) {
+      return { kind: 'unknown', why: 'it started other programs, whose work was not observed' };
+    }
+    for (const sent of one.committed) if (await leavesSomething(one, sent)) committed.push(sent);
+    for (const sent of one.uncertain) if (await leavesSomething(one, sent)) uncertain.push(sent);
+  }
+  const nothing = committed.length === 0 && uncertain.length === 0;
+  return nothing ? { kind: 'nothing' } : { kind: 'statements', committed, uncertain };
+}
+
+/** As the end of a sentence. */
+export function sayStayed(stayed: Stayed): string {
+  switch (stayed.kind) {
+    case 'nothing':
+      return 'nothing of it stayed: no transaction of it was committed, and none of its sessions is left';
+    case 'statements': {
+      const parts = [sayCommitted(stayed.committed), sayUncertain(stayed.uncertain)];
+      return `${parts.filter((part) => part !== null).join('; ')}. Check before a retry`;
+    }
+    case 'unknown':
+      return `whether part of it stayed is not known: ${stayed.why}`;
+  }
+}
+
+function sayCommitted(committed: readonly ObservedStatement[]): string | null {
+  const [first] = committed;
+  if (first === undefined) return null;
+  const were = committed.length === 1 ? '1 statement was' : `${committed.length} statements were`;
+  return `part of it stayed: ${were} committed, such as ${shortOf(first)}`;
+}
+
+/** CREATE INDEX CONCURRENTLY leaves an invalid index when it fails: PostgreSQL's documentation of CREATE INDEX. */
+function sayUncertain(uncertain: readonly ObservedStatement[]): string | null {
+  const last = uncertain.at(-1);
+  if (last === undefined) return null;
+  return `part of it may have stayed, such as an invalid index: ${shortOf(last)} ran outside of the transaction and did not come to its end`;
+}
+
+function shortOf({ sql }: ObservedStatement): string {
+  const one = sql.replace(/\s+/g, ' ').trim();
+  return one.length > 100 ? `${one.slice(0, 99)}…` : one;
+}

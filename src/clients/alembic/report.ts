@@ -1,0 +1,166 @@
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+
+const RevisionStep = z.object({
+  direction: z.enum(['upgrade', 'downgrade']),
+  /** The script that runs; for an upgrade where it leads to, for a downgrade what it takes back. */
+  revision: z.string(),
+  from: z.array(z.string()),
+  to: z.array(z.string()),
+});
+
+const SessionFacts = {
+  database: z.string(),
+  oid: z.string(),
+  pid: z.int(),
+  /** Seconds of the epoch as text: with the pid it names a backend for good. Null where it may not be seen. */
+  backend_start: z.string().nullable(),
+  started: z.string(),
+  address: z.string().nullable(),
+  port: z.int().nullable(),
+  user: z.string(),
+  standby: z.boolean(),
+  lock_timeout_ms: z.int().nullable(),
+  statement_timeout_ms: z.int().nullable(),
+  application_name: z.string().nullable(),
+};
+
+const Value = z.union([z.null(), z.boolean(), z.string(), z.object({ type: z.string(), text: z.string() })]);
+
+/** One line of the observer's report; what each tells of is explained in python/m10_observer/__init__.py. */
+const ReportEvent = z.discriminatedUnion('event', [
+  z.object({ event: z.literal('hello'), python: z.string(), alembic: z.string(), sqlalchemy: z.string() }),
+  z.object({
+    event: z.literal('file'),
+    path: z.string(),
+    sha256: z.string(),
+    package: z.string().nullable(),
+  }),
+  z.object({ event: z.literal('program'), argv: z.array(z.string()) }),
+  z.object({
+    event: z.literal('scripts'),
+    heads: z.array(z.string()),
+    revisions: z.array(
+      z.object({
+        revision: z.string(),
+        down: z.array(z.string()),
+        depends: z.array(z.string()),
+        labels: z.array(z.string()),
+        path: z.string(),
+        message: z.string(),
+      }),
+    ),
+  }),
+  z.object({
+    event: z.literal('connection'),
+    id: z.int(),
+    dialect: z.string().nullable(),
+    driver: z.string().nullable().default(null),
+    /** Null: nobody said which database is expected. */
+    target: z.boolean().nullable(),
+    outside: z.boolean().default(false),
+    ...z.object(SessionFacts).partial().shape,
+    system: z.string().nullable().default(null),
+  }),
+  z.object({
+    event: z.literal('context'),
+    number: z.int(),
+    offline: z.boolean(),
+    dialect: z.string(),
+    connection: z.int().nullable(),
+    table: z.string(),
+    schema: z.string().nullable(),
+    transactional: z.boolean(),
+    each: z.boolean(),
+    place: z.object({ schema: z.string().nullable(), table: z.string(), exists: z.boolean() }).nullable(),
+  }),
+  z.object({
+    event: z.literal('plan'),
+    context: z.int(),
+    heads: z.array(z.string()),
+    steps: z.array(RevisionStep),
+  }),
+  z.object({ event: z.literal('session'), context: z.int(), ...SessionFacts }),
+  z.object({
+    event: z.literal('step'),
+    context: z.int(),
+    index: z.int(),
+    state: z.enum(['started', 'done']),
+    /** The rows of the version table after it, as Alembic keeps them. */
+    heads: z.array(z.string()).optional(),
+  }),
+  z.object({
+    event: z.literal('sql'),
+    context: z.int().nullable(),
+    step: z.int().nullable(),
+    text: z.string(),
+  }),
+  z.object({
+    event: z.literal('statement'),
+    connection: z.int().nullable(),
+    target: z.boolean().nullable(),
+    context: z.int().nullable(),
+    step: z.int().nullable(),
+    sql: z.string(),
+    /** The text or its rows were too long to be reported whole. */
+    cut: z.boolean(),
+    parameters: z.array(z.union([z.array(Value), z.record(z.string(), Value)])),
+    style: z.string().nullable(),
+    autocommit: z.boolean(),
+  }),
+  z.object({ event: z.literal('asks'), what: z.string(), step: z.int().nullable() }),
+  z.object({ event: z.literal('truncated'), limit: z.int() }),
+  z.object({ event: z.literal('carried'), connection: z.int().nullable() }),
+  z.object({ event: z.literal('commit'), connection: z.int().nullable().optional() }),
+  z.object({ event: z.literal('rollback'), connection: z.int().nullable().optional() }),
+  z.object({
+    event: z.literal('error'),
+    where: z.string(),
+    step: z.int().nullable(),
+    classes: z.array(z.string()),
+    message: z.string(),
+    sqlstate: z.string().nullable(),
+    schema: z.string().nullable().default(null),
+  }),
+  z.object({
+    event: z.literal('refused'),
+    code: z.enum([
+      'other_database',
+      'other_session',
+      'other_revision',
+      'other_steps',
+      'setting',
+      'file_changed',
+      'unobserved',
+    ]),
+    found: z.unknown().optional(),
+    expected: z.unknown().optional(),
+    name: z.string().optional(),
+    path: z.string().optional(),
+  }),
+  z.object({ event: z.literal('unread'), why: z.string() }),
+  z.object({ event: z.literal('ended') }),
+]);
+
+export type ReportEvent = z.infer<typeof ReportEvent>;
+export type ReportEventOf<K extends ReportEvent['event']> = Extract<ReportEvent, { event: K }>;
+export type ReportStep = z.infer<typeof RevisionStep>;
+export type ReportValue = z.infer<typeof Value>;
+
+/**
+ * Reads a report, also one whose writer was killed in the middle of its last line.
+ * @returns null when there is none: nothing was observed
+ * @throws Error for a line that is no event: observer and bot are of different versions
+ */
+export async function readReport(path: string): Promise<ReportEvent[] | null> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    throw error;
+  }
+  const lines = text.split('\n');
+  // What follows the last line break was not written to its end.
+  return lines.slice(0, -1).map((line) => ReportEvent.parse(JSON.parse(line)));
+}
