@@ -73,6 +73,11 @@ class Observer:
             while data:
                 data = data[os.write(self.out, data):]
 
+    def forked(self):
+        """In a process that was forked off: its sessions must not be taken for its parent's of the same number."""
+        self.lock = threading.RLock()
+        self.connections = os.getpid() * 1_000
+
     def refuse(self, code, **fields):
         if self.refused is None:
             self.refused = code
@@ -83,6 +88,10 @@ class Observer:
         """A bare `except:` of a project swallows a refusal; what it does next is refused again."""
         if self.refused is not None:
             raise Refused(f"m10bot refuses to go on: {self.refused}")
+
+    def only_reads(self, facts):
+        """Whether a session of these facts may change nothing: none may before a migration, and no other database's."""
+        return self.out is not None and (self.mode != "migrate" or (facts or {}).get("target") is False)
 
     @property
     def asking(self):

@@ -71,6 +71,17 @@ export function observedOf(events: readonly ReportEvent[]): Observed | null {
     open = open.filter((s) => s.connection !== (connection ?? null));
     return own;
   };
+  const addData = ({ connection, bytes, sha256 }: ReportEventOf<'data'>): void => {
+    const of = (s: ObservedStatement) => s.connection === connection;
+    const copy = statements.findLast(of);
+    if (copy === undefined) return;
+    // Beside its text, where it is compared and shown like the values of any statement.
+    const told = { ...copy, parameters: [[{ type: 'data', text: `${bytes} bytes, SHA-256 ${sha256}` }]] };
+    for (const list of [statements, alone, open]) {
+      const at = list.lastIndexOf(copy);
+      if (at >= 0) list[at] = told;
+    }
+  };
   for (const event of events) {
     switch (event.event) {
       case 'file':
@@ -105,6 +116,9 @@ export function observedOf(events: readonly ReportEvent[]): Observed | null {
         if (event.autocommit) alone.push(event);
         else open.push(event);
         break;
+      case 'data':
+        addData(event);
+        break;
       case 'carried':
         committed.push(...alone.filter((s) => s.connection === event.connection));
         alone = alone.filter((s) => s.connection !== event.connection);
@@ -131,6 +145,7 @@ export function observedOf(events: readonly ReportEvent[]): Observed | null {
         ended = true;
         break;
       case 'hello':
+      case 'committing':
       case 'session':
       case 'unread':
         break;

@@ -80,7 +80,7 @@ const ReportEvent = z.discriminatedUnion('event', [
     heads: z.array(z.string()),
     steps: z.array(RevisionStep),
   }),
-  z.object({ event: z.literal('session'), context: z.int(), ...SessionFacts }),
+  z.object({ event: z.literal('session'), context: z.int().nullable(), ...SessionFacts }),
   z.object({
     event: z.literal('step'),
     context: z.int(),
@@ -111,6 +111,15 @@ const ReportEvent = z.discriminatedUnion('event', [
   z.object({ event: z.literal('asks'), what: z.string(), step: z.int().nullable() }),
   z.object({ event: z.literal('truncated'), limit: z.int() }),
   z.object({ event: z.literal('carried'), connection: z.int().nullable() }),
+  /** A commit is about to be sent: from here on the server may have it. */
+  z.object({ event: z.literal('committing'), connection: z.int().nullable().optional() }),
+  /** What the last COPY of a connection sent. */
+  z.object({
+    event: z.literal('data'),
+    connection: z.int().nullable(),
+    bytes: z.int(),
+    sha256: z.string(),
+  }),
   z.object({ event: z.literal('commit'), connection: z.int().nullable().optional() }),
   z.object({ event: z.literal('rollback'), connection: z.int().nullable().optional() }),
   z.object({
@@ -132,6 +141,8 @@ const ReportEvent = z.discriminatedUnion('event', [
       'setting',
       'file_changed',
       'unobserved',
+      'reaches_out',
+      'lifts_read_only',
     ]),
     found: z.unknown().optional(),
     expected: z.unknown().optional(),
