@@ -29,6 +29,8 @@ class Observer:
         # Sessions and statements
         self.connections = 0
         self.statements = 0
+        self.characters = 0
+        self.truncated = False
         self.asyncpg = {}
         # Migrations
         self.contexts = 0
@@ -96,6 +98,13 @@ class Observer:
     @property
     def asking(self):
         return getattr(self.busy, "on", False)
+
+    def ask_offline(self, what):
+        """A migration looks at what differs between a run and its printed SQL."""
+        if self.step is None or what in self.asked or self.asking:
+            return
+        self.asked.add(what)
+        self.write("asks", what=what, context=self.context, step=self.step)
 
     @contextlib.contextmanager
     def ask(self):

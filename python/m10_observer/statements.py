@@ -9,6 +9,8 @@ from .files import kind_of
 TEXT_LIMIT = 200_000
 STATEMENTS_LIMIT = 20_000
 ROWS_LIMIT = 50
+# Of all texts together: what people can be shown, and memory holds.
+TOTAL_LIMIT = 100_000_000
 
 
 # What would make a session write again that was opened to read, and what changes the limits of one.
@@ -22,12 +24,14 @@ def on_statement(observer, facts, sql, parameters, style, autocommit, many=False
         return
     observer.stop_if_refused()
     check_limits(observer, facts, text_of(sql))
-    observer.statements += 1
-    if observer.statements > STATEMENTS_LIMIT:
-        if observer.statements == STATEMENTS_LIMIT + 1:
-            observer.write("truncated", limit=STATEMENTS_LIMIT)
-        return
     text = text_of(sql)
+    observer.statements += 1
+    observer.characters += min(len(text), TEXT_LIMIT)
+    if observer.statements > STATEMENTS_LIMIT or observer.characters > TOTAL_LIMIT:
+        if not observer.truncated:
+            observer.truncated = True
+            observer.write("truncated", limit=observer.statements - 1)
+        return
     rows, left_out = plain_rows(parameters, many)
     observer.write(
         "statement",

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
 import { z } from 'zod';
 
 const RevisionStep = z.object({
@@ -164,14 +164,19 @@ export type ReportValue = z.infer<typeof Value>;
  * @throws Error for a line that is no event: observer and bot are of different versions
  */
 export async function readReport(path: string): Promise<ReportEvent[] | null> {
-  let text: string;
+  const events: ReportEvent[] = [];
+  let rest = '';
   try {
-    text = await readFile(path, 'utf8');
+    // Piece by piece: a report may be longer than a text can be, and others wait meanwhile.
+    for await (const chunk of createReadStream(path, 'utf8')) {
+      const lines = `${rest}${String(chunk)}`.split('\n');
+      // What follows the last line break was not written to its end.
+      rest = lines.pop() ?? '';
+      for (const line of lines) events.push(ReportEvent.parse(JSON.parse(line)));
+    }
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
     throw error;
   }
-  const lines = text.split('\n');
-  // What follows the last line break was not written to its end.
-  return lines.slice(0, -1).map((line) => ReportEvent.parse(JSON.parse(line)));
+  return events;
 }

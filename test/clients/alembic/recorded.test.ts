@@ -251,6 +251,27 @@ describe('the lock timeout that was promised holds', () => {
   });
 });
 
+describe('a migration that finds out by the command line that its SQL is only printed', () => {
+  it.each([
+    ['sys.argv', '"--sql" not in sys.argv'],
+    ['sys.argv', 'sys.argv[-1] != "--sql"'],
+    ['cmd_opts.sql', 'not context.config.cmd_opts.sql'],
+    ['cmd_opts.sql', 'not getattr(context.config.cmd_opts, "sql", False)'],
+  ])('by %s is told', async (what, condition) => {
+    const target = await place.database();
+    const project = await place.project({
+      versions: {
+        a: { head: ['import sys'], up: [`if ${condition}:`, "    op.execute('create table t (id int)')"] },
+      },
+    });
+    const alembic = place.alembic(target.url, project);
+    const printed = await alembic.print('upgrade', [], 'a');
+    expect(printed).toMatchObject({ kind: 'printed', observed: { asks: [what] } });
+    const ran = await carry(alembic, target.expected, [], 'a');
+    expect(sqlOf(ran)).toContain('create table t (id int)');
+  });
+});
+
 describe('files that a migration reads', () => {
   it.each([
     ['opened to read and write', 'open(name, "r+b").read()'],
