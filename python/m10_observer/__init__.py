@@ -13,6 +13,7 @@ Request:
   from              revisions that the database must be at (migrate) or is taken to be at (print), or null
   steps             [[direction, revision], ...] that may run, in order (migrate), or null
   files             {path: sha256} of the files that were approved (migrate), or null
+  unchanged         [{"schema", "name", "rows", "mark"}, ...] tables whose rows must be these (migrate), or absent
 """
 
 from .start import wait_for_alembic

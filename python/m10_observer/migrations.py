@@ -3,6 +3,7 @@
 import os
 
 from .files import check_files
+from .rows import hold_rows
 from .sessions import check_settings, hold_session, info_of, table_place
 
 
@@ -76,6 +77,7 @@ def before_step(observer, context, index):
     observer.step = index
     if observer.mode == "migrate" and not context.as_sql:
         hold_session(observer, context.connection)
+        hold_rows(observer, context.connection)
     observer.write("step", context=observer.context, index=index, state="started")
 
 

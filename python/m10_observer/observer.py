@@ -41,6 +41,7 @@ class Observer:
         self.scripts = None
         self.scripts_told = False
         self.migrating = False
+        self.rows_held = False
 
     @property
     def mode(self):

@@ -16,8 +16,9 @@ import { defineKind, type Outcome, type StepContext, type StepKind } from '../ru
 import { endSessions } from './alembic/after.js';
 import { readBefore } from './alembic/before.js';
 import { sayBlockers, watchingBlockers } from './alembic/watch.js';
+import { markRows } from './archive/marks.js';
 import { countsPath, keepCounts, proveArchive } from './archive/prove.js';
-import { countOnly, findTables, quotedTable } from './archive/tables.js';
+import { findTables, quotedTable } from './archive/tables.js';
 import { folderProblem, keptFile, keptPrefix } from './backup/folder.js';
 import { sayLeftover } from './backup/leftover.js';
 import { probeDump } from './backup/probe.js';
@@ -29,13 +30,13 @@ const Name = z
   .string('expected the name of a table')
   .regex(/^[^\p{Cc}]{1,63}$/u, 'expected a name of 1 to 63 characters, without line breaks');
 
-const Args = z.strictObject({
+export const ArchiveArgs = z.strictObject({
   schema: Name,
   tables: z.array(Name, 'expected a list of tables').min(1, 'expected at least one table'),
   /** How long counting and pg_dump wait for a lock, ms. */
   'lock-timeout': Duration.default(10_000),
 });
-type Args = z.infer<typeof Args>;
+type Args = z.infer<typeof ArchiveArgs>;
 
 /** Keeps the rows of tables that are about to be dropped, in a file that pg_restore reads. */
 export function postgresArchive(deps: StepDeps): StepKind<TargetConfig> {
@@ -43,7 +44,7 @@ export function postgresArchive(deps: StepDeps): StepKind<TargetConfig> {
   return defineKind({
     name: 'postgres.archive',
     changes: true,
-    args: Args,
+    args: ArchiveArgs,
     describe: (args, { target, step }) => {
       const file = `${directory}/${label(args)}-run…-${target.name}-${step.id}-….dump`;
       const relations = args.tables.map((name) => quotedTable({ schema: args.schema, name }));
@@ -51,7 +52,10 @@ export function postgresArchive(deps: StepDeps): StepKind<TargetConfig> {
         words: `Keep the rows of ${listed(args.tables)} of ${args.schema} on ${target.name} in ${directory}, which must have ${sized(minFreeBytes)} free: all of one moment, counted there and again in the file. A table that is absent is left out.`,
         commands: [
           'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT pg_export_snapshot();',
-          ...relations.map((relation) => `SELECT count(*) FROM ONLY ${relation};`),
+          ...relations.map(
+            (relation) =>
+              `SELECT count(*), sum(hashtextextended(t::text, 0)::numeric) FROM ONLY ${relation} t;`,
+          ),
           `PGHOST=… PGDATABASE=<${target.name}> pg_dump --format=custom --no-password --lock-wait-timeout=${args['lock-timeout']} --snapshot=… ${relations.map((r) => quoted(`--table=${r}`)).join(' ')} --file=${file}.part`,
           `mv ${file}.part ${file}`,
           `pg_restore --file=/dev/null ${file}`,
@@ -81,7 +85,12 @@ type Kept =
   | { readonly kind: 'nothing' }
   | { readonly kind: 'failed'; readonly why: string; readonly output?: string };
 
-async function archive(deps: StepDeps, args: Args, context: StepContext<TargetConfig>): Promise<Outcome> {
+/** Also for a downgrade that finds rows which an earlier archive does not hold. */
+export async function archive(
+  deps: StepDeps,
+  args: Args,
+  context: StepContext<TargetConfig>,
+): Promise<Outcome> {
   const { target, applicationName } = context;
   const { name } = target;
   const before = await readBefore(deps.revisions, target, applicationName);
@@ -155,12 +164,15 @@ async function keep(
   const place = await deps.revisions.placeOf(target);
   const stored = await readRevision(inside, place);
   const rows: Record<string, number> = {};
-  for (const table of found.tables) {
-    if (table.holdsRows) rows[table.name] = await countOnly(inside, table);
+  const marks: Record<string, string> = {};
+  for (const table of found.tables.filter((each) => each.holdsRows)) {
+    const marked = await markRows(inside, table);
+    rows[table.name] = marked.rows;
+    marks[table.name] = marked.mark;
   }
   const path = keptFile(deps, context, label(args), revisionLabel(stored));
   // Before the dump: a finished dump then always has its counts beside it.
-  const unwritten = await keepCounts(path, rows);
+  const unwritten = await keepCounts(path, { rows, marks });
   if (unwritten !== null) return { kind: 'failed', why: unwritten };
   const dumped = await dumpTables({
     processes: deps.processes,

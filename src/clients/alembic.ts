@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import {
   type ExpectedDatabase,
+  type MarkedTable,
   type ObserveRequest,
   observedEnvironment,
   REPORT_FILE,
@@ -38,6 +39,8 @@ export interface MigrateOptions {
   readonly steps: readonly ReportStep[];
   /** SHA-256 of each file that was approved, by absolute path. */
   readonly files: Readonly<Record<string, string>>;
+  /** Tables whose rows must still be the ones that were archived; held so in the migration's own transaction. */
+  readonly unchanged?: readonly MarkedTable[];
   /** Milliseconds that a statement waits for a lock. */
   readonly lockTimeoutMs: number;
   readonly statementTimeoutMs?: number;
@@ -214,6 +217,7 @@ export function createAlembic(options: AlembicOptions): Alembic {
           from: given.from,
           steps: given.steps.map((step) => [step.direction, step.revision] as const),
           files: given.files,
+          ...(given.unchanged === undefined ? {} : { unchanged: given.unchanged }),
         },
         {
           settings: settings.join(' '),

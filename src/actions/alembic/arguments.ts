@@ -26,5 +26,7 @@ export const DowngradeArgs = z.strictObject({
   attempts: z.int('expected a number of attempts').min(1).max(50).default(5),
   /** Pause after the first attempt, ms; doubled after each further one. */
   backoff: Duration.default(2_000),
+  /** Id of the step of this run that archived the rows: they are dropped only while they are these. */
+  archive: z.string('expected the id of a step').optional(),
 });
 export type DowngradeArgs = z.infer<typeof DowngradeArgs>;

@@ -7,6 +7,7 @@ import { surveyOf } from '../../checks/plan/survey.js';
 import { isAt, sayRevision, sayRevisions } from '../../checks/revision.js';
 import type { TargetConfig } from '../../config.js';
 import { defineKind, type Outcome, type StepContext, type StepKind } from '../../runbook/step-kind.js';
+import { archiveAnew, archivedBy, sayArchived } from './archived.js';
 import { DowngradeArgs as Args, type DowngradeArgs } from './arguments.js';
 import { attemptId } from './attempts.js';
 import { readBefore } from './before.js';
@@ -26,7 +27,7 @@ export function alembicDowngrade(deps: StepDeps, plans: Plans): StepKind<TargetC
     holdsApproval: true,
     args: Args,
     describe: (args, { target }) => ({
-      words: `Downgrade ${target.name} from exactly ${sayRevisions(args.from)} to ${sayRevisions(args.to)}; a statement waits ${spoken(args['lock-timeout'])} for a lock, then up to ${args.attempts} attempts in all. At ${sayRevisions(args.to)} already: nothing to undo.`,
+      words: `Downgrade ${target.name} from exactly ${sayRevisions(args.from)} to ${sayRevisions(args.to)}; a statement waits ${spoken(args['lock-timeout'])} for a lock, then up to ${args.attempts} attempts in all. At ${sayRevisions(args.to)} already: nothing to undo.${args.archive === undefined ? '' : ` Rows that were written since ${args.archive} are archived anew before anything is dropped.`}`,
       commands: [
         `cd ${target.directory}`,
         ...args.to
@@ -65,30 +66,59 @@ async function downgrade(
   }
   if (before.inTheWay !== null) return failed(`${before.inTheWay} on ${name}; nothing was run`);
 
+  let archived = args.archive === undefined ? null : await archivedBy(deps, args.archive, context);
+  const notes: string[] = [];
   for (let attempt = 1; ; attempt += 1) {
+    if (archived?.kind === 'failed') {
+      return failed(`${archived.why}; ${name} was not downgraded`, { output: archived.output });
+    }
     // Anew for each attempt: the pause between two may be long.
     const planned = await planAsApproved(plans, 'downgrade', args, context);
     if (planned.kind === 'over') return planned.outcome;
     const { results, after, blockers } = await migrate(deps, planned.plan, context, {
       id: attemptId(context, attempt),
       lockTimeoutMs: args['lock-timeout'],
+      ...(archived === null ? {} : { unchanged: archived.tables }),
     });
     log.push(`Attempt ${attempt} of ${args.attempts}:`, ...results.map(outputOf));
     if (blockers.length > 0) log.push('In the way:', ...blockers);
     log.push('');
     const output = log.join('\n').trim();
-    const again =
-      results.at(-1)?.kind === 'lock_timeout' && after.kind === 'settled' && isAt(after.stored, args.from);
+    const untouched = after.kind === 'settled' && isAt(after.stored, args.from);
+    const last = results.at(-1);
+    const written = last?.kind === 'refused' && last.observed?.refused?.code === 'rows_changed';
+    const again = untouched && (last?.kind === 'lock_timeout' || written);
     const lockTimeout = spoken(args['lock-timeout']);
     const outcome = await judge(name, planned.plan, { results, after, lockTimeout, blockers });
     const execution = await executionOf(planned.plan, results, context);
     if (!again) {
-      const tries = attempt === 1 || outcome.result !== 'passed' ? '' : `, in attempt ${attempt}`;
-      return { ...outcome, ...execution, summary: `${outcome.summary}${tries}`, output };
+      const passes = outcome.result === 'passed';
+      const tries = attempt === 1 || !passes ? '' : `, in attempt ${attempt}`;
+      const kept = archived === null || !passes ? '' : `; its ${sayArchived(archived.tables)} are archived`;
+      const told = [...(execution.notes ?? []), ...notes];
+      return {
+        ...outcome,
+        ...execution,
+        summary: `${outcome.summary}${tries}${kept}`,
+        output,
+        ...(told.length === 0 ? {} : { notes: told }),
+      };
     }
     if (attempt >= args.attempts || signal.aborted) {
-      const why = signal.aborted ? 'it was stopped' : `all ${args.attempts} attempts met a lock`;
+      const met = written
+        ? 'rows are written faster than they are archived: stop what writes them, then retry'
+        : `all ${args.attempts} attempts met a lock`;
+      const why = signal.aborted ? 'it was stopped' : met;
       return { ...outcome, ...execution, summary: `${outcome.summary}; ${why}`, output };
+    }
+    if (written && args.archive !== undefined) {
+      archived = await archiveAnew(deps, args.archive, context, attempt);
+      const path = archived.kind === 'archived' ? archived.path : null;
+      if (path !== null) {
+        log.push(`Rows were written since the archive; they are archived anew in ${path}`, '');
+        notes.push(`rows were written after the first archive; the one that holds all of them is ${path}`);
+      }
+      continue;
     }
     await sleep(args.backoff * 2 ** (attempt - 1), undefined, { signal }).catch(() => undefined);
   }

@@ -7,6 +7,7 @@ import { executedStatements, keptStatements } from '../../checks/plan/executed.j
 import { approvedFiles, type MigrationPlan } from '../../checks/plan/migration-plan.js';
 import type { Planned, Plans } from '../../checks/plan/plans.js';
 import { surveyed } from '../../checks/plan/survey.js';
+import type { MarkedTable } from '../../clients/alembic/observe.js';
 import type { Observed } from '../../clients/alembic/observed.js';
 import type { MigrateResult } from '../../clients/alembic.js';
 import type { TargetConfig } from '../../config.js';
@@ -24,6 +25,7 @@ export async function migrate(
     readonly id: string;
     readonly lockTimeoutMs: number;
     readonly statementTimeoutMs?: number | undefined;
+    readonly unchanged?: readonly MarkedTable[];
   },
 ): Promise<{ results: MigrateResult[]; after: Aftermath; blockers: readonly string[] }> {
   const { target, applicationName, signal } = context;
@@ -39,6 +41,7 @@ export async function migrate(
         files: approvedFiles(plan),
         lockTimeoutMs: given.lockTimeoutMs,
         ...(given.statementTimeoutMs === undefined ? {} : { statementTimeoutMs: given.statementTimeoutMs }),
+        ...(given.unchanged === undefined || ended.length > 0 ? {} : { unchanged: given.unchanged }),
         timeoutMs: context.step.timeout,
         signal,
       });

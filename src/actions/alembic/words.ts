@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { ObservedRefusal } from '../../clients/alembic/observed.js';
 import type { MigrateResult } from '../../clients/alembic.js';
 import type { ProcessResult } from '../../clients/process.js';
@@ -50,11 +51,28 @@ function sayRefusal(refused: ObservedRefusal | null, target: string): string {
       return `Stopped: ${refused.path ?? 'a file'} is not what was approved`;
     case 'unobserved':
       return `Stopped: the migration opened a connection of its own with ${refused.name ?? 'a driver'}, whose statements cannot be recorded`;
+    case 'rows_changed':
+      return `Stopped before the first statement: the rows on ${target} are not the ones that were archived (${sayRows(refused.found)})`;
     case 'reaches_out':
       return `Stopped: while its SQL was printed, the migration ${refused.name ?? 'reached outside'}`;
     case 'lifts_read_only':
       return `Stopped: a session that may only read was to be made writable (${refused.name ?? ''})`;
   }
+}
+
+const Changed = z.array(z.object({ table: z.string(), rows: z.number().nullable(), archived: z.number() }));
+
+function sayRows(found: unknown): string {
+  const read = Changed.safeParse(found);
+  if (!read.success) return 'which ones is not known';
+  return read.data
+    .map(({ table, rows, archived }) => {
+      if (rows === null) return `${table} is gone`;
+      return rows === archived
+        ? `${table}: ${rows} as then, but not the same`
+        : `${table}: ${rows}, archived ${archived}`;
+    })
+    .join('; ');
 }
 
 function sayFound(found: unknown): string {

@@ -9,8 +9,17 @@ import type { Outcome, StepContext } from '../../runbook/step-kind.js';
 import { sayTrouble } from '../backup/trouble.js';
 import { readBack, tableKey } from './read-back.js';
 
-const Counts = z.record(z.string(), z.int());
-/** Rows by table, counted on the snapshot of which the archive is made. */
+const Rows = z.record(z.string(), z.int());
+const Counts = z.union([
+  z.strictObject({
+    rows: Rows,
+    /** By table; see `markRows`. */
+    marks: z.record(z.string(), z.string()),
+  }),
+  // As a version that kept no marks wrote it.
+  Rows.transform((rows) => ({ rows, marks: {} as Record<string, string> })),
+]);
+/** Rows and their marks by table, read on the snapshot of which the archive is made. */
 export type Counts = z.infer<typeof Counts>;
 
 /** Lies beside the archive, so that a file found after a crash can be held against it. */
@@ -60,7 +69,7 @@ export async function proveArchive(
   if (proof.kind !== 'readable') {
     return trouble(proof.kind === 'failed' ? 'interrupted' : 'bad', sayTrouble(proof));
   }
-  const rows = Counts.parse(JSON.parse(await readFile(countsPath(path), 'utf8')));
+  const { rows, marks } = Counts.parse(JSON.parse(await readFile(countsPath(path), 'utf8')));
   const back = await readBack({ processes, id: context.childId, env, path, timeoutMs, signal });
   if (back.kind === 'failed') {
     return trouble('interrupted', 'its rows could not be counted in the file', back.evidence);
@@ -89,7 +98,7 @@ export async function proveArchive(
       'To bring the tables back with their rows, where the schema is there and the tables are not:',
       `pg_restore --single-transaction --dbname=… ${path}`,
     ].join('\n'),
-    data: { path, bytes, sha256, rows },
+    data: { path, bytes, sha256, schema, rows, marks },
   });
   return { kind: 'good', outcome };
 }

@@ -70,15 +70,6 @@ export async function findTables(
   };
 }
 
-/** Exact rows of one table itself, without its children, as the transaction sees them. */
-export async function countOnly(database: Queryable, table: ArchivedTable): Promise<number> {
-  const [row] = await database.rows(
-    z.object({ rows: z.number() }),
-    `select count(*)::float8 as rows from only ${quotedTable(table)}`,
-  );
-  return row?.rows ?? 0;
-}
-
 /** Quoted, as SQL and the patterns of pg_dump's --table both read it. */
 export function quotedTable(table: { readonly schema: string; readonly name: string }): string {
   // An identifier cannot be a parameter; the driver quotes it.

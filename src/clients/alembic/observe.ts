@@ -24,6 +24,16 @@ export interface ObserveRequest {
   readonly steps: readonly (readonly [string, string])[] | null;
   /** SHA-256 of each file that was approved, by absolute path. */
   readonly files: Readonly<Record<string, string>> | null;
+  /** Tables whose rows must still be the ones that were archived. */
+  readonly unchanged?: readonly MarkedTable[];
+}
+
+/** A table with a mark of its rows: two marks are equal when no row was written, changed or deleted in between. */
+export interface MarkedTable {
+  readonly schema: string;
+  readonly name: string;
+  readonly rows: number;
+  readonly mark: string;
 }
 
 export const REPORT_FILE = 'report.jsonl';

@@ -143,6 +143,7 @@ const ReportEvent = z.discriminatedUnion('event', [
       'unobserved',
       'reaches_out',
       'lifts_read_only',
+      'rows_changed',
     ]),
     found: z.unknown().optional(),
     expected: z.unknown().optional(),
