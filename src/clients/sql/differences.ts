@@ -27,15 +27,34 @@ export function differences<A extends Comparable = ParsedStatement, B extends Co
   approved: readonly A[],
   executed: readonly B[],
 ): Differences<A, B> {
+  return without(approved, executed, longestInOrder(pairsOf(approved, executed)));
+}
+
+/** The same without regard to order: each statement counts as often as it is there. */
+export function surplus<A extends Comparable = ParsedStatement, B extends Comparable = ParsedStatement>(
+  approved: readonly A[],
+  executed: readonly B[],
+): Differences<A, B> & { readonly moved: boolean } {
+  const pairs = pairsOf(approved, executed);
+  const moved = longestInOrder(pairs).length < pairs.length;
+  return { ...without(approved, executed, pairs), moved };
+}
+
+interface Pair {
+  readonly approved: number;
+  readonly executed: number;
+}
+
+/** The n-th of equal statements is paired with the n-th on the other side. */
+function pairsOf(approved: readonly Comparable[], executed: readonly Comparable[]): Pair[] {
   const places = new Map<string, number[]>();
   for (const [index, { normalForm }] of approved.entries()) {
     const list = places.get(normalForm);
     if (list === undefined) places.set(normalForm, [index]);
     else list.push(index);
   }
-  // The n-th of equal statements is paired with the n-th on the other side; then the longest row of pairs in order.
   const used = new Map<string, number>();
-  const pairs: { readonly approved: number; readonly executed: number }[] = [];
+  const pairs: Pair[] = [];
   for (const [index, statement] of executed.entries()) {
     for (const form of formsOf(statement)) {
       const nth = used.get(form) ?? 0;
@@ -46,9 +65,16 @@ export function differences<A extends Comparable = ParsedStatement, B extends Co
       break;
     }
   }
-  const kept = longestInOrder(pairs);
-  const keptApproved = new Set(kept.map((pair) => pair.approved));
-  const keptExecuted = new Set(kept.map((pair) => pair.executed));
+  return pairs;
+}
+
+function without<A, B>(
+  approved: readonly A[],
+  executed: readonly B[],
+  pairs: readonly Pair[],
+): Differences<A, B> {
+  const keptApproved = new Set(pairs.map((pair) => pair.approved));
+  const keptExecuted = new Set(pairs.map((pair) => pair.executed));
   return {
     notApproved: executed.filter((_, index) => !keptExecuted.has(index)),
     notExecuted: approved.filter((_, index) => !keptApproved.has(index)),
