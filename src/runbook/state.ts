@@ -225,7 +225,7 @@ export function executedElsewhere(state: OpenedRun, target: string): ExecutedEls
     block.steps.flatMap((step) => {
       const { status, executed, startedAt } = stepProgress(state, ref, step.id);
       const on = targetOf(state.runbook, block, step);
-      if (status !== 'passed' || executed === null || on === target) return [];
+      if (status !== 'passed' || !isChanging(state, step) || on === target) return [];
       return [{ at: startedAt ?? 0, each: { target: on, step: step.id, ...kindOf(step), executed } }];
     }),
   );

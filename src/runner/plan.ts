@@ -1,7 +1,7 @@
 import type { Config, TargetConfig } from '../config.js';
 import { type Block, type Runbook, type Step, targetOf } from '../runbook/definition.js';
 import type { Plan, PlannedSql, PlannedStep, PlannedTarget } from '../runbook/events.js';
-import type { ExecutedElsewhere } from '../runbook/executed.js';
+import type { ExecutedElsewhere, ExecutedStatement } from '../runbook/executed.js';
 import { type Digest, type Fingerprint, fingerprintOf } from '../runbook/fingerprint.js';
 import type { BoundStep, PlanContext } from '../runbook/step-kind.js';
 import type { Kinds, TargetReader } from './ports.js';
@@ -23,7 +23,7 @@ export interface PlannedFor {
   /** Parts that the approval covers besides. */
   readonly parts: Readonly<Record<string, string>>;
   /** What the run has executed on targets other than the named one. */
-  readonly elsewhere: (target: string) => readonly ExecutedElsewhere[];
+  readonly elsewhere: (target: string) => Promise<readonly ExecutedElsewhere[]>;
 }
 
 export interface Planner {
@@ -121,7 +121,7 @@ export function createPlanner(deps: {
           runbook,
           step,
           target,
-          ...(of === undefined ? {} : { elsewhere: of.elsewhere(name) }),
+          ...(of === undefined ? {} : { elsewhere: await of.elsewhere(name) }),
         };
         const described = bound.describe(context);
         const commands = described.commands.map(redact);
@@ -147,7 +147,7 @@ export function createPlanner(deps: {
             bound.survey(context).then((survey) => {
               if (survey.kind === 'failed') return `${step.id}: ${survey.why}`;
               for (const [key, value] of Object.entries(survey.parts)) parts[`${step.id}: ${key}`] = value;
-              sql.push(...survey.sql.map((s) => ({ ...s, sql: redact(s.sql) })));
+              sql.push(...survey.sql.map((s) => redactedSql(s, redact)));
               headline.push(...(survey.headline ?? []).map((h) => redact(`${step.id}: ${h}`)));
               warnings.push(...survey.warnings.map((w) => redact(`${step.id}: ${w}`)));
               return null;
@@ -174,6 +174,18 @@ export function createPlanner(deps: {
         return { kind: 'failed', why: redact(why) };
       }
     },
+  };
+}
+
+function redactedSql(planned: PlannedSql, redact: (text: string) => string): PlannedSql {
+  const { unprinted } = planned;
+  const sql = redact(planned.sql);
+  if (unprinted === undefined) return { ...planned, sql };
+  const statements = (all: readonly ExecutedStatement[]) => all.map((s) => ({ ...s, text: redact(s.text) }));
+  return {
+    ...planned,
+    sql,
+    unprinted: unprinted.map((u) => ({ ...u, statements: statements(u.statements) })),
   };
 }
 

@@ -2,16 +2,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { StepDeps } from '../../checks/deps.js';
 import { rendered } from '../../checks/environment.js';
 import { failed, passed, spoken } from '../../checks/outcome.js';
+import { keptStatements } from '../../checks/plan/executed.js';
+import { lookIn } from '../../checks/plan/judged.js';
 import type { Plans } from '../../checks/plan/plans.js';
 import { surveyOf } from '../../checks/plan/survey.js';
 import { isAt, sayRevision, sayRevisions } from '../../checks/revision.js';
+import type { Observed } from '../../clients/alembic/observed.js';
 import type { TargetConfig } from '../../config.js';
 import { defineKind, type Outcome, type StepContext, type StepKind } from '../../runbook/step-kind.js';
 import { DowngradeArgs as Args, type DowngradeArgs } from './arguments.js';
 import { attemptId } from './attempts.js';
 import { readBefore } from './before.js';
+import { executionOf, observedOf, stayedPart } from './execution.js';
 import { judge } from './judge.js';
-import { executionOf, migrate, planAsApproved } from './migrate.js';
+import { migrate, planAsApproved } from './migrate.js';
 import { probeDowngrade } from './probe.js';
 import { outputOf } from './words.js';
 
@@ -41,7 +45,7 @@ export function alembicDowngrade(deps: StepDeps, plans: Plans): StepKind<TargetC
     }),
     survey: (args, context) => surveyOf(plans, 'downgrade', args, context),
     run: (args, context) => downgrade(deps, plans, args, context),
-    probe: (args, context) => probeDowngrade(deps, args, context),
+    probe: (args, context) => probeDowngrade(deps, plans, args, context),
   });
 }
 
@@ -55,9 +59,13 @@ async function downgrade(
   const { name } = target;
   const [from, to] = [sayRevisions(args.from), sayRevisions(args.to)];
   const log: string[] = [];
+  const earlier: (Observed | null)[] = [];
+  const look = lookIn(target);
   const before = await readBefore(deps.revisions, target, applicationName);
   if (before.kind === 'unread') return failed(`${before.why}; nothing was run`);
-  if (isAt(before.stored, args.to)) return passed(`${name} is at ${to} already, nothing to undo`);
+  if (isAt(before.stored, args.to)) {
+    return passed(`${name} is at ${to} already, nothing to undo`, { executed: keptStatements([]) });
+  }
   if (!isAt(before.stored, args.from)) {
     return failed(
       `${name} is at ${sayRevision(before.stored)}, expected exactly ${from}: from anywhere else a downgrade would undo what nobody approved. Nothing was run`,
@@ -80,16 +88,26 @@ async function downgrade(
     const again =
       results.at(-1)?.kind === 'lock_timeout' && after.kind === 'settled' && isAt(after.stored, args.from);
     const lockTimeout = spoken(args['lock-timeout']);
-    const outcome = await judge(name, planned.plan, { results, after, lockTimeout, blockers });
-    const execution = await executionOf(planned.plan, results, context);
+    const outcome = await judge(name, planned.plan, { results, after, lockTimeout, blockers, look });
+    const { differing, ...execution } = await executionOf(
+      {
+        plan: planned.plan,
+        observed: [...earlier, ...observedOf(results)],
+        arrived: outcome.result === 'passed',
+      },
+      context,
+    );
     if (!again) {
       const tries = attempt === 1 || outcome.result !== 'passed' ? '' : `, in attempt ${attempt}`;
-      return { ...outcome, ...execution, summary: `${outcome.summary}${tries}`, output };
+      const summary = `${outcome.summary}${tries}`;
+      return { ...outcome, ...execution, summary, output: `${output}${differing}` };
     }
     if (attempt >= args.attempts || signal.aborted) {
       const why = signal.aborted ? 'it was stopped' : `all ${args.attempts} attempts met a lock`;
-      return { ...outcome, ...execution, summary: `${outcome.summary}; ${why}`, output };
+      const summary = `${outcome.summary}; ${why}`;
+      return { ...outcome, ...execution, summary, output: `${output}${differing}` };
     }
+    earlier.push(...observedOf(results).map((one) => (one === null ? null : stayedPart(one))));
     await sleep(args.backoff * 2 ** (attempt - 1), undefined, { signal }).catch(() => undefined);
   }
 }
