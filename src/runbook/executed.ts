@@ -35,7 +35,7 @@ export const whatRan = {
   notes: z.array(z.string()).optional(),
 };
 
-/** What a step that passed on another target of the same run executed there. */
+/** What a step that passed, or was tried and then skipped, executed on another target of the same run. */
 export interface ExecutedElsewhere {
   readonly target: string;
   readonly step: string;

@@ -9,6 +9,7 @@ import type { TargetConfig } from '../../src/config.js';
 import type { Executed } from '../../src/runbook/executed.js';
 import type { Outcome } from '../../src/runbook/step-kind.js';
 import { bind, contextOf, createWorld, probe, run, sql, type World } from '../checks/world.js';
+import { hasModule, toolEnv } from '../clients/alembic/place.js';
 import { layoutProject, plainEnv } from '../clients/alembic/project.js';
 import { type FreshDatabase, freshDatabase } from '../support/database.js';
 
@@ -120,6 +121,51 @@ describe('queries of a migration', () => {
     expect(outcome).toMatchObject({ result: 'passed', notes: [] });
     expect(texts(outcome)).toEqual(['delete from u']);
   });
+});
+
+test.skipIf(!hasModule('asyncpg'))('values that were bound are shown and compared (asyncpg)', async () => {
+  const env = `import asyncio, os
+from alembic import context
+from sqlalchemy import pool
+from sqlalchemy.ext.asyncio import create_async_engine
+
+def work(connection):
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+
+async def main():
+    url = os.environ["DATABASE_URL"].replace("postgresql://", "postgresql+asyncpg://")
+    engine = create_async_engine(url, poolclass=pool.NullPool)
+    async with engine.connect() as connection:
+        await connection.run_sync(work)
+    await engine.dispose()
+
+if context.is_offline_mode():
+    context.configure(dialect_name="postgresql", literal_binds=True)
+    with context.begin_transaction():
+        context.run_migrations()
+else:
+    asyncio.run(main())
+`;
+  const target = await targetWith(
+    [
+      'names = sa.table("t", sa.column("id", sa.Integer), sa.column("name", sa.Text))',
+      "op.bulk_insert(names, [{'id': 20, 'name': 'ada'}, {'id': 21, 'name': \"it's\"}])",
+      ...online([
+        'bind.execute(sa.delete(names).where(names.c.id == 3))',
+        'assert bind.execute(sa.select(names.c.name).where(names.c.id == 20)).scalar() == "ada"',
+      ]),
+    ],
+    { env },
+  );
+  const outcome = await run(upgrade(), args, contextOf({ ...target, env: toolEnv() }));
+  expect(outcome.notes).toEqual([
+    expect.stringMatching(
+      /^1 statement executed that the printed SQL did not have: DELETE FROM t WHERE t.id = 3/,
+    ),
+  ]);
+  expect(texts(outcome)?.join()).toMatch(/20.*'ada'.*21.*'it''s'/s);
 });
 
 describe('more often, or in another order, than approved', () => {

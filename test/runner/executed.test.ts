@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Command } from '../../src/runbook/command.js';
 import { decodeRunEvent, encodeEvent, type RunEvent } from '../../src/runbook/events.js';
+import { evolve } from '../../src/runbook/evolve.js';
 import type { Executed, ExecutedElsewhere } from '../../src/runbook/executed.js';
 import { executedElsewhere } from '../../src/runbook/state.js';
 import type { Outcome } from '../../src/runbook/step-kind.js';
@@ -165,6 +166,21 @@ test('a step that failed has executed nothing that counts for others', () => {
   const failed = { ...finishStep('staging', 'apply', 'failed'), executed } as Command;
   const { state } = given(stagingStarted, startStep('staging', 'apply'), failed);
   expect(executedElsewhere(opened(state), 'production')).toEqual([]);
+});
+
+test('a step that was tried and then skipped may have left what it executed', () => {
+  const tried = { ...finishStep('staging', 'apply', 'failed'), executed } as Command;
+  const { state } = given(stagingStarted, startStep('staging', 'apply'), tried);
+  const skipped: RunEvent = {
+    type: 'StepSkipped',
+    block: ref('staging'),
+    step: 'apply',
+    attempt: 1,
+    gate: 2,
+    reason: 'done by hand',
+  };
+  const after = evolve(state, skipped, { at: t0 });
+  expect(executedElsewhere(opened(after), 'production')).toMatchObject([{ step: 'apply', executed }]);
 });
 
 test('ends of steps and requests of older journals are read', () => {

@@ -9,7 +9,7 @@ import { formsOf } from './forms.js';
 import type { Look } from './judged.js';
 import { type MigrationPlan, versionName } from './migration-plan.js';
 
-/** What the same migration executed on another target of this run, the latest one. */
+/** What the same migration executed on another target of this run, the latest one that has a record. */
 export function executedBefore(
   plan: Pick<MigrationPlan, 'direction' | 'from' | 'to'>,
   elsewhere: readonly ExecutedElsewhere[],
@@ -18,13 +18,13 @@ export function executedBefore(
     const list = RevisionList.safeParse(given);
     return list.success && list.data.join() === [...wanted].sort().join();
   };
-  const found = elsewhere.findLast(
+  const found = elsewhere.filter(
     (each) =>
       each.uses === `alembic.${plan.direction}` &&
       same(each.with.from, plan.from) &&
       same(each.with.to, plan.to),
   );
-  return found ?? null;
+  return found.findLast(({ executed }) => executed !== null) ?? found.at(-1) ?? null;
 }
 
 /** Statements of an earlier target, as they are compared: by the fingerprint that was kept with each. */

@@ -132,7 +132,9 @@ const plainTypes = new Set(
 function typeProblem(written: string, own: OwnObjects | null, touched: Touched): string | null {
   const bare = inCatalog(written);
   const last = lastPart(written);
-  const unclear = own === null ? bare === null || !plainTypes.has(bare) : own.types.has(last);
+  // Types are found by name alone, those of pg_catalog first: a table called `name` is no other `name`.
+  if (bare !== null && plainTypes.has(bare)) return null;
+  const unclear = own === null || own.types.has(last);
   return unclear || touched.others.has(last) ? `casts to the database's own type ${written}` : null;
 }
 

@@ -105,4 +105,19 @@ describe('executedForm', () => {
       (await executedForm('select %s; delete from t; selec', [1], 'format')).map((s) => s.effect),
     ).toEqual(['reads', 'throws-rows-away', 'unparsed']);
   });
+
+  it('shows the values that were bound, wherever they are', async () => {
+    const shown = async (sql: string, values: BoundValues, style: ParamStyle) =>
+      (await executedForm(sql, values, style)).map((s) => s.text);
+    expect(
+      await shown("insert into ü values ($1, '$2', $2::int, $3, $4)", ["it's", -3, null, [1]], 'numeric'),
+    ).toEqual(["insert into ü values ('it''s', '$2', (-3)::int, NULL, $4)"]);
+    expect(
+      await shown('delete from t where a = %(a)s -- %(a)s', { a: { number: '1.10' } }, 'pyformat'),
+    ).toEqual(['delete from t where a = 1.10']);
+    expect(await shown('select 1; delete from t where a = %s', [true], 'format')).toEqual([
+      'select 1',
+      'delete from t where a = true',
+    ]);
+  });
 });

@@ -36,6 +36,7 @@ create function purge(orders) returns int language sql as 'select public.wipe()'
 create function less(int, text) returns boolean language sql as 'select public.wipe() = 1';
 create operator <~ (leftarg = int, rightarg = text, function = less);
 create domain positive as int check (wipe() = 1);
+create table name (id int);
 create type mood as enum ('good', 'bad');
 create view stale as select wipe();
 create view app.orders as select wipe() as id;
@@ -62,6 +63,7 @@ it.each([
   'select column_name from information_schema.columns order by ordinal_position',
   "select 'good'::mood, now(), current_date, coalesce(null, 1), extract(year from now())",
   'with recent as (select id from app.archive) select * from recent',
+  "select 'x'::name, 'y'::text",
   'explain select * from app.archive',
   'copy app.archive to stdout',
   'select 1',
