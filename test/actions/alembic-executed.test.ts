@@ -52,6 +52,8 @@ async function targetWith(
   return world.target({ databaseUrl: database.url, directory });
 }
 
+type Context = ReturnType<typeof contextOf>;
+
 const texts = ({ executed }: Outcome) => executed?.statements.map((s) => s.text);
 const notes = (outcome: Outcome) => outcome.notes?.join('\n') ?? '';
 
@@ -241,7 +243,15 @@ describe('a bot that was killed meanwhile', () => {
 
   test('finds the statements and their differences in the report that was left', async () => {
     const target = await targetWith(more);
-    const context = contextOf(target);
+    const partsOf = async () => {
+      const survey = await bind(upgrade(), args).survey?.(contextOf(target));
+      return survey?.kind === 'surveyed' ? survey.parts : {};
+    };
+    const approved = await partsOf();
+    // What was carried out is still the plan that was approved.
+    const drift: Context['drift'] = ({ parts }) =>
+      Object.keys({ ...approved, ...parts }).filter((name) => approved[name] !== parts[name]);
+    const context = { ...contextOf(target), drift };
     const outcome = await run(upgrade(), args, context);
     expect(texts(outcome)).toEqual(['delete from u where id = 7']);
     const found = await probe(upgrade(), args, context);

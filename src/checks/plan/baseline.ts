@@ -1,4 +1,4 @@
-import { surplus } from '../../clients/sql/differences.js';
+import { differences } from '../../clients/sql/differences.js';
 import { parseScript } from '../../clients/sql/parse-script.js';
 import type { Executed, ExecutedElsewhere } from '../../runbook/executed.js';
 import { plural } from '../outcome.js';
@@ -53,7 +53,7 @@ export async function unprintedOf(plan: MigrationPlan, executed: Executed): Prom
   if (plan.sql.kind === 'unprintable') return { statements: before, moved: false };
   const printed = await printedStatements(plan.sql.text, versionName(plan), null);
   // By the forms of what was printed, which has more of them than what was kept.
-  const { notExecuted, moved } = surplus(before, printed);
+  const { notExecuted, moved } = differences(before, printed);
   return { statements: notExecuted, moved };
 }
 
@@ -144,7 +144,7 @@ function notesOf({ strange, repeated, otherValues, missing, moved }: Compared, s
 }
 
 /** How many statements a note quotes. */
-export const quoted = 3;
+const quoted = 3;
 
 function sayThem(lines: readonly string[]): string {
   const more = lines.length - quoted;

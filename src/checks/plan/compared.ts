@@ -1,4 +1,4 @@
-import { surplus } from '../../clients/sql/differences.js';
+import { differences } from '../../clients/sql/differences.js';
 import type { Told } from './executed.js';
 
 /** How what was executed differs from what was approved, each statement as often as it occurs. */
@@ -29,8 +29,8 @@ export function compared(
 ): Compared {
   const base = before ?? printed;
   // By the forms of what was printed, which has more of them than what was kept of the earlier target.
-  const further = before === null ? [] : surplus(before, printed).notApproved;
-  const { notApproved, notExecuted, moved } = surplus([...base, ...further], executed);
+  const further = before === null ? [] : differences(before, printed).notApproved;
+  const { notApproved, notExecuted, moved } = differences([...base, ...further], executed);
   const furtherOnes = new Set(further);
   const values = byValues(
     notApproved,
@@ -45,7 +45,7 @@ export function compared(
 }
 
 function isMoved(approved: readonly Told[], executed: readonly Told[]): boolean {
-  return surplus(approved, executed).moved;
+  return differences(approved, executed).moved;
 }
 
 /** Statements that are equal but for constants are told together, and the one takes the place of the other. */

@@ -13,31 +13,24 @@ export function sameStatement(a: Comparable, b: Comparable): boolean {
 }
 
 export interface Differences<A, B> {
-  /** Executed, and not approved, or not at this place. In the order of execution. */
+  /** Executed, and not approved, or not so often. In the order of execution. */
   readonly notApproved: readonly B[];
-  /** Approved, and not executed, or not at this place. In the order of the approval. */
+  /** Approved, and not executed, or not so often. In the order of the approval. */
   readonly notExecuted: readonly A[];
+  readonly moved: boolean;
 }
 
 /**
- * Compares two sequences of statements, with order and multiplicity. Both lists are empty exactly when the
- * sequences are equal. A statement that moved is in both lists. Takes n log n steps.
+ * Compares two sequences of statements: each counts as often as it is there, and `moved` says whether those that are
+ * in both come in another order. The sequences are equal exactly when there is nothing of all this. Takes as many
+ * steps as there are statements.
  */
 export function differences<A extends Comparable = ParsedStatement, B extends Comparable = ParsedStatement>(
   approved: readonly A[],
   executed: readonly B[],
 ): Differences<A, B> {
-  return without(approved, executed, longestInOrder(pairsOf(approved, executed)));
-}
-
-/** The same without regard to order: each statement counts as often as it is there. */
-export function surplus<A extends Comparable = ParsedStatement, B extends Comparable = ParsedStatement>(
-  approved: readonly A[],
-  executed: readonly B[],
-): Differences<A, B> & { readonly moved: boolean } {
   const pairs = pairsOf(approved, executed);
-  const moved = longestInOrder(pairs).length < pairs.length;
-  return { ...without(approved, executed, pairs), moved };
+  return { ...without(approved, executed, pairs), moved: !isInOrder(pairs) };
 }
 
 interface Pair {
@@ -72,7 +65,7 @@ function without<A, B>(
   approved: readonly A[],
   executed: readonly B[],
   pairs: readonly Pair[],
-): Differences<A, B> {
+): Omit<Differences<A, B>, 'moved'> {
   const keptApproved = new Set(pairs.map((pair) => pair.approved));
   const keptExecuted = new Set(pairs.map((pair) => pair.executed));
   return {
@@ -85,25 +78,7 @@ function formsOf({ normalForm, otherForms = [] }: Comparable): string[] {
   return [normalForm, ...otherForms];
 }
 
-/** The longest increasing subsequence by `approved`, by patience sorting. */
-function longestInOrder<T extends { readonly approved: number }>(pairs: readonly T[]): T[] {
-  const tops: number[] = [];
-  const before: number[] = [];
-  for (const [index, pair] of pairs.entries()) {
-    let low = 0;
-    let high = tops.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((pairs[tops[middle] ?? -1]?.approved ?? 0) < pair.approved) low = middle + 1;
-      else high = middle;
-    }
-    before[index] = tops[low - 1] ?? -1;
-    tops[low] = index;
-  }
-  const row: T[] = [];
-  for (let at = tops.at(-1) ?? -1; at >= 0; at = before[at] ?? -1) {
-    const pair = pairs[at];
-    if (pair !== undefined) row.push(pair);
-  }
-  return row.reverse();
+/** Pairs come in the order of execution. */
+function isInOrder(pairs: readonly Pair[]): boolean {
+  return pairs.every(({ approved }, index) => approved >= (pairs[index - 1]?.approved ?? 0));
 }
