@@ -5,9 +5,10 @@ import { plural } from '../outcome.js';
 import { RevisionList } from '../revision-list.js';
 import { type Compared, compared } from './compared.js';
 import { digestOf, type ExecutedList, printedStatements, type Told } from './executed.js';
-import { formsOf } from './forms.js';
+import { shapeOfText } from './forms.js';
 import type { Look } from './judged.js';
 import { type MigrationPlan, versionName } from './migration-plan.js';
+import { createTurns } from './turns.js';
 
 /** What the same migration executed on another target of this run, the latest one that has a record. */
 export function executedBefore(
@@ -29,15 +30,20 @@ export function executedBefore(
 
 /** Statements of an earlier target, as they are compared: by the fingerprint that was kept with each. */
 export async function toldBefore({ statements }: Executed): Promise<Told[]> {
-  return Promise.all(
-    statements.map(async ({ text, effect, outside, note, fingerprint }) => {
-      const [parsed] = (await parseScript(text)).statements;
-      const [form] = parsed === undefined ? [] : await formsOf(parsed, []);
-      const normalForm = fingerprint ?? form?.normalForm ?? text;
-      const told = { text, effect, outside, normalForm, otherForms: [], shape: form?.shape ?? normalForm };
-      return note === undefined ? told : { ...told, note };
-    }),
-  );
+  const told: Told[] = [];
+  const turn = createTurns();
+  for (const { text, effect, outside, note, fingerprint } of statements) {
+    await turn();
+    const normalForm = fingerprint ?? (await formOfText(text));
+    const shape = await shapeOfText(text, normalForm);
+    const one = { text, effect, outside, normalForm, otherForms: [], shape };
+    told.push(note === undefined ? one : { ...one, note });
+  }
+  return told;
+}
+
+async function formOfText(text: string): Promise<string> {
+  return (await parseScript(text)).statements[0]?.normalForm ?? text;
 }
 
 export interface Unprinted {
@@ -103,7 +109,7 @@ export async function executionNotes(
   const printed =
     plan.sql.kind === 'printed' ? await printedStatements(plan.sql.text, versionName(plan), look) : [];
   const gap = before === null ? null : incomplete(before);
-  const difference = compared(printed, list === null ? null : await toldBefore(list), statements);
+  const difference = await compared(printed, list === null ? null : await toldBefore(list), statements);
   const source = sourceOf(before, gap);
   const complete = whole && arrived && gap === null;
   return {

@@ -1,5 +1,6 @@
 import { differences } from '../../clients/sql/differences.js';
 import type { Told } from './executed.js';
+import { createTurns } from './turns.js';
 
 /** How what was executed differs from what was approved, each statement as often as it occurs. */
 export interface Compared {
@@ -22,17 +23,17 @@ export interface Compared {
  * has it more often.
  * @param before null: nothing was executed before
  */
-export function compared(
+export async function compared(
   printed: readonly Told[],
   before: readonly Told[] | null,
   executed: readonly Told[],
-): Compared {
+): Promise<Compared> {
   const base = before ?? printed;
   // By the forms of what was printed, which has more of them than what was kept of the earlier target.
   const further = before === null ? [] : differences(before, printed).notApproved;
   const { notApproved, notExecuted, moved } = differences([...base, ...further], executed);
   const furtherOnes = new Set(further);
-  const values = byValues(
+  const values = await byValues(
     notApproved,
     notExecuted.filter((s) => !furtherOnes.has(s)),
     [...base, ...further],
@@ -49,25 +50,36 @@ function isMoved(approved: readonly Told[], executed: readonly Told[]): boolean 
 }
 
 /** Statements that are equal but for constants are told together, and the one takes the place of the other. */
-function byValues(beyond: readonly Told[], missing: readonly Told[], approved: readonly Told[]) {
+async function byValues(beyond: readonly Told[], missing: readonly Told[], approved: readonly Told[]) {
   const forms = new Set(approved.map((s) => s.normalForm));
-  const shapes = new Set(approved.map((s) => s.shape));
   const isKnown = (s: Told) => [s.normalForm, ...s.otherForms].some((form) => forms.has(form));
   const repeated = beyond.filter(isKnown);
   const others = beyond.filter((s) => !isKnown(s));
-  const otherValues = others.filter((s) => shapes.has(s.shape));
+  if (others.length === 0) return { strange: [], repeated, otherValues: [], missing };
+  const shapes = new Set(await shapesOf(approved));
+  const own = await shapesOf(others);
   const left = new Map<string, number>();
-  for (const { shape } of otherValues) left.set(shape, (left.get(shape) ?? 0) + 1);
+  for (const shape of own) if (shapes.has(shape)) left.set(shape, (left.get(shape) ?? 0) + 1);
   return {
-    strange: others.filter((s) => !shapes.has(s.shape)),
+    strange: others.filter((_, index) => !shapes.has(own[index] ?? '')),
     repeated,
-    otherValues,
+    otherValues: others.filter((_, index) => shapes.has(own[index] ?? '')),
     missing: missing.filter(({ shape }) => {
-      const replaced = left.get(shape) ?? 0;
-      left.set(shape, replaced - 1);
+      const replaced = left.get(shape()) ?? 0;
+      left.set(shape(), replaced - 1);
       return replaced <= 0;
     }),
   };
+}
+
+async function shapesOf(statements: readonly Told[]): Promise<string[]> {
+  const turn = createTurns();
+  const shapes: string[] = [];
+  for (const { shape } of statements) {
+    await turn();
+    shapes.push(shape());
+  }
+  return shapes;
 }
 
 function timesOf(repeated: readonly Told[], executed: readonly Told[]): Compared['repeated'] {

@@ -8,6 +8,7 @@ import type { ParsedStatement as SqlStatement } from '../../clients/sql/statemen
 import type { Executed, ExecutedStatement } from '../../runbook/executed.js';
 import { type Formed, formsOf } from './forms.js';
 import { type Judged, judgeOf, type Look } from './judged.js';
+import { createTurns } from './turns.js';
 
 /** A statement of a migration, printed or executed, in the forms by which it is compared. */
 export interface Told extends Formed {
@@ -26,7 +27,9 @@ export async function printedStatements(sql: string, version: TableName, look: L
   const { statements } = await parseScript(sql);
   const judge = await judgeOf(statements, look);
   const told: Told[] = [];
+  const turn = createTurns();
   for (const statement of statements) {
+    await turn();
     const judged = judge(statement, version);
     if (judged !== null) told.push(...(await toldOf(statement, judged, false)));
   }
@@ -46,9 +49,11 @@ export async function executedStatements(observed: readonly Observed[], look: Lo
     readonly statement: ObservedStatement;
     readonly version: TableName;
   }[] = [];
+  const turn = createTurns();
   for (const one of observed) {
     const version = versionTableOf(one);
     for (const statement of one.statements) {
+      await turn();
       for (const parsed of await parsedOf(statement)) sent.push({ parsed, statement, version });
     }
   }
@@ -58,6 +63,7 @@ export async function executedStatements(observed: readonly Observed[], look: Lo
   );
   const statements: Told[] = [];
   for (const { parsed, statement, version } of sent) {
+    await turn();
     const judged = judge(parsed, version, statement.target === false);
     if (judged === null) continue;
     statements.push(...(await toldOf(parsed, judged, statement.autocommit, parsed.otherForms)));
@@ -72,7 +78,12 @@ export async function thatLeaveSomething(
   sent: readonly ObservedStatement[],
   look: Look,
 ): Promise<ObservedStatement[]> {
-  const parsed = await Promise.all(sent.map(parsedOf));
+  const turn = createTurns();
+  const parsed: SqlStatement[][] = [];
+  for (const statement of sent) {
+    await turn();
+    parsed.push(await parsedOf(statement));
+  }
   const judge = await judgeOf(parsed.flat(), look);
   const version = versionTableOf(one);
   return sent.filter(({ target }, index) =>

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { toldBefore } from '../../../src/checks/plan/baseline.js';
 import { type Compared, compared } from '../../../src/checks/plan/compared.js';
 import { printedStatements } from '../../../src/checks/plan/executed.js';
 
@@ -10,7 +11,7 @@ async function compare(printed: string, executed: string, before?: string) {
     told(executed),
     before === undefined ? null : told(before),
   ]);
-  return summary(compared(p, b, e));
+  return summary(await compared(p, b, e));
 }
 
 const none = { strange: [], repeated: [], otherValues: [], missing: [], moved: false };
@@ -103,4 +104,19 @@ describe('with what an earlier target executed', () => {
   ])('%s', async (_, printed, executed, before, expected) => {
     expect(await compare(printed, executed, before)).toEqual({ ...none, ...expected });
   });
+});
+
+it('lets others have their turn while it reads very many statements', async () => {
+  const statements = Array.from({ length: 2_000 }, (_, id) => ({
+    text: `update t set name = 'x${id}' where id = ${id}`,
+    effect: 'changes' as const,
+    outside: false,
+  }));
+  let turns = 0;
+  const count = setInterval(() => {
+    turns += 1;
+  }, 1);
+  await toldBefore({ statements, count: statements.length, sha256: '' });
+  clearInterval(count);
+  expect(turns).toBeGreaterThan(0);
 });
