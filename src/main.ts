@@ -29,6 +29,7 @@ import type { Runbook } from './runbook/definition.js';
 import type { Plan } from './runbook/events.js';
 import { createAdvance } from './runner/advance.js';
 import { createAssessor } from './runner/assess.js';
+import { createElsewhere } from './runner/elsewhere.js';
 import { createGates } from './runner/gates.js';
 import { createPlanner } from './runner/plan.js';
 import { createRunner } from './runner/runner.js';
@@ -141,9 +142,11 @@ export async function startBot(options: { readonly config: Config; readonly log:
       redact,
     });
     const endAttempt = createEndAttempt({ processes });
+    const elsewhere = createElsewhere({ readKept: outputs.readWhole, digest });
     const steps = createSteps({
       config,
       planner,
+      elsewhere,
       digest,
       redact,
       keepOutput: outputs.keep,
@@ -151,7 +154,7 @@ export async function startBot(options: { readonly config: Config; readonly log:
       now,
       log,
     });
-    const gates = createGates({ config, planner, people: slack.people });
+    const gates = createGates({ config, planner, people: slack.people, elsewhere });
     const advance = createAdvance({ runs, gates, steps, assessor, now, log });
     const runner = createRunner({
       runs,

@@ -7,12 +7,20 @@ export interface Outputs {
   keep(childId: string, text: string): Promise<string>;
   /** The text of a kept output, redacted already; null when the file is gone. */
   read(path: string): Promise<string | null>;
+  /** The same, however long it is: for what the bot itself reads. */
+  readWhole(path: string): Promise<string | null>;
 }
 
 /** The most that is read back for Slack, bytes. */
 const mostRead = 5 * 2 ** 20;
 
 export function createOutputs(directory: string): Outputs {
+  /** Null outside of the state directory. */
+  function placeOf(path: string): string | null {
+    const relative = normalize(path);
+    return isAbsolute(relative) || relative.startsWith('..') ? null : join(directory, relative);
+  }
+
   return {
     async keep(childId, text) {
       const path = join('output', `${childId.replaceAll('/', '_')}.txt`);
@@ -21,10 +29,13 @@ export function createOutputs(directory: string): Outputs {
       await writeFile(file, text, { mode: 0o600 });
       return path;
     },
+    async readWhole(path) {
+      const file = placeOf(path);
+      return file === null ? null : readFile(file, 'utf8').catch(() => null);
+    },
     async read(path) {
-      const relative = normalize(path);
-      if (isAbsolute(relative) || relative.startsWith('..')) return null;
-      const file = join(directory, relative);
+      const file = placeOf(path);
+      if (file === null) return null;
       try {
         const { size } = await stat(file);
         if (size <= mostRead) return await readFile(file, 'utf8');

@@ -22,7 +22,7 @@ export const PlannedSql = z.strictObject({
   sql: z.string(),
   sha256: z.string(),
   findings: z.array(Finding),
-  /** What the same step executed on another target of this run, and this SQL does not have. */
+  /** What the same step executed on another target of this run beyond this SQL, all of it. */
   unprinted: z
     .array(
       z.strictObject({

@@ -217,7 +217,7 @@ export function runningStep(state: OpenedRun): Step | undefined {
 }
 
 /**
- * What steps that passed have executed on targets other than this one, oldest first. An approval for production
+ * What steps that passed, or were tried and then skipped, have executed on targets other than this one, oldest first. An approval for production
  * is asked for with what staging really did.
  */
 export function executedElsewhere(state: OpenedRun, target: string): ExecutedElsewhere[] {
@@ -225,7 +225,9 @@ export function executedElsewhere(state: OpenedRun, target: string): ExecutedEls
     block.steps.flatMap((step) => {
       const { status, executed, startedAt } = stepProgress(state, ref, step.id);
       const on = targetOf(state.runbook, block, step);
-      if (status !== 'passed' || executed === null || on === target) return [];
+      // One that was skipped afterwards may have left what its last attempt executed.
+      const ran = status === 'passed' || (status === 'skipped' && executed !== null);
+      if (!ran || !isChanging(state, step) || on === target) return [];
       return [{ at: startedAt ?? 0, each: { target: on, step: step.id, ...kindOf(step), executed } }];
     }),
   );

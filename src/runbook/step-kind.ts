@@ -54,7 +54,12 @@ export type Probe =
   | { readonly kind: 'done'; readonly outcome: Outcome }
   | { readonly kind: 'not_done'; readonly evidence: string }
   | { readonly kind: 'running'; readonly evidence: string }
-  | { readonly kind: 'unknown'; readonly evidence: string };
+  | {
+      readonly kind: 'unknown';
+      readonly evidence: string;
+      /** What it is known to have executed all the same. */
+      readonly execution?: Pick<Outcome, 'executed' | 'notes'>;
+    };
 
 /** What a step adds to a gate beyond its words: parts of the fingerprint, SQL, warnings. */
 export type Survey =

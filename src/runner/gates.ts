@@ -4,7 +4,8 @@ import { findBlock } from '../runbook/definition.js';
 import { leftOut, leftOutPart } from '../runbook/left-out.js';
 import { gateMessageKey, type People } from '../runbook/people.js';
 import { floorsOf, strictest } from '../runbook/policy.js';
-import { executedElsewhere, type Gate, type OpenedRun } from '../runbook/state.js';
+import type { Gate, OpenedRun } from '../runbook/state.js';
+import type { Elsewhere } from './elsewhere.js';
 import type { Planned, Planner, StepToPlan } from './plan.js';
 
 export interface Gates {
@@ -18,6 +19,7 @@ export function createGates(deps: {
   readonly config: Pick<Config, 'targets' | 'operators'>;
   readonly planner: Planner;
   readonly people: People;
+  readonly elsewhere: Elsewhere;
 }): Gates {
   const { config, planner, people } = deps;
 
@@ -30,7 +32,7 @@ export function createGates(deps: {
     const skips = leftOut(state);
     const planned = await planner.plan(state.runbook, state.digest, steps, {
       parts: { approvals: rule, ...leftOutPart(skips) },
-      elsewhere: (target) => executedElsewhere(state, target),
+      elsewhere: (target) => deps.elsewhere(state, target),
     });
     if (planned.kind === 'failed' || skips.length === 0) return planned;
     return { ...planned, plan: { ...planned.plan, leftOut: skips } };

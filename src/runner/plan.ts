@@ -2,7 +2,7 @@ import { forbidsChanges, harmOfEnd, type Supervisor } from '../clients/superviso
 import type { Config, TargetConfig } from '../config.js';
 import { type Block, type Runbook, type Step, targetOf } from '../runbook/definition.js';
 import type { Plan, PlannedSql, PlannedStep, PlannedTarget } from '../runbook/events.js';
-import type { ExecutedElsewhere } from '../runbook/executed.js';
+import type { ExecutedElsewhere, ExecutedStatement } from '../runbook/executed.js';
 import { type Digest, type Fingerprint, fingerprintOf } from '../runbook/fingerprint.js';
 import type { BoundStep, PlanContext } from '../runbook/step-kind.js';
 import type { Kinds, TargetReader } from './ports.js';
@@ -24,7 +24,7 @@ export interface PlannedFor {
   /** Parts that the approval covers besides. */
   readonly parts: Readonly<Record<string, string>>;
   /** What the run has executed on targets other than the named one. */
-  readonly elsewhere: (target: string) => readonly ExecutedElsewhere[];
+  readonly elsewhere: (target: string) => Promise<readonly ExecutedElsewhere[]>;
 }
 
 export interface Planner {
@@ -124,7 +124,7 @@ export function createPlanner(deps: {
           runbook,
           step,
           target,
-          ...(of === undefined ? {} : { elsewhere: of.elsewhere(name) }),
+          ...(of === undefined ? {} : { elsewhere: await of.elsewhere(name) }),
         };
         const described = bound.describe(context);
         const commands = described.commands.map(redact);
@@ -150,7 +150,7 @@ export function createPlanner(deps: {
             bound.survey(context).then((survey) => {
               if (survey.kind === 'failed') return `${step.id}: ${survey.why}`;
               for (const [key, value] of Object.entries(survey.parts)) parts[`${step.id}: ${key}`] = value;
-              sql.push(...survey.sql.map((s) => ({ ...s, sql: redact(s.sql) })));
+              sql.push(...survey.sql.map((s) => redactedSql(s, redact)));
               headline.push(...(survey.headline ?? []).map((h) => redact(`${step.id}: ${h}`)));
               warnings.push(...survey.warnings.map((w) => redact(`${step.id}: ${w}`)));
               return null;
@@ -184,6 +184,18 @@ export function createPlanner(deps: {
         return { kind: 'failed', why: redact(why) };
       }
     },
+  };
+}
+
+function redactedSql(planned: PlannedSql, redact: (text: string) => string): PlannedSql {
+  const { unprinted } = planned;
+  const sql = redact(planned.sql);
+  if (unprinted === undefined) return { ...planned, sql };
+  const statements = (all: readonly ExecutedStatement[]) => all.map((s) => ({ ...s, text: redact(s.text) }));
+  return {
+    ...planned,
+    sql,
+    unprinted: unprinted.map((u) => ({ ...u, statements: statements(u.statements) })),
   };
 }
 

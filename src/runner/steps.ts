@@ -2,11 +2,12 @@ import type { EndAttempt } from '../actions/end-attempt.js';
 import type { Config, TargetConfig } from '../config.js';
 import type { CommandOf } from '../runbook/command.js';
 import { type BlockRef, blockKey, findBlock, type Step, targetOf } from '../runbook/definition.js';
-import { keptExecuted } from '../runbook/executed.js';
+import { type Executed, journalExecuted, redactedExecuted } from '../runbook/executed.js';
 import type { Digest } from '../runbook/fingerprint.js';
-import { approvalOf, executedElsewhere, isChanging, type OpenedRun, stepProgress } from '../runbook/state.js';
+import { approvalOf, isChanging, type OpenedRun, stepProgress } from '../runbook/state.js';
 import type { BoundStep, Outcome, Probe, StepContext } from '../runbook/step-kind.js';
 import { driftOf, surveyDrift } from './drift.js';
+import type { Elsewhere } from './elsewhere.js';
 import { reasonToEnd } from './overdue.js';
 import type { Planner } from './plan.js';
 import type { Log } from './ports.js';
@@ -41,13 +42,14 @@ export function createSteps(deps: {
   readonly redact: (text: string) => string;
   /** Keeps output that is too long for the journal; returns its place, relative to the state directory. */
   readonly keepOutput: (childId: string, text: string) => Promise<string>;
+  readonly elsewhere: Elsewhere;
   readonly endAttempt: EndAttempt;
   readonly now: () => number;
   readonly log: Log;
 }): Steps {
   const { config, planner, redact, now, log } = deps;
 
-  function prepare(state: OpenedRun, at: StepAt, signal: AbortSignal) {
+  async function prepare(state: OpenedRun, at: StepAt, signal: AbortSignal) {
     const block = findBlock(state.runbook, at.block);
     const step = block?.steps.find((s) => s.id === at.step);
     if (block === undefined || step === undefined)
@@ -57,21 +59,21 @@ export function createSteps(deps: {
     if (target === undefined) return { problem: `target ${name} is not in the configuration` };
     const bound = planner.bind(step);
     if ('problem' in bound) return bound;
-    return { step, bound, context: contextOf(state, at, step, target, signal) };
+    return { step, bound, context: await contextOf(state, at, step, target, signal) };
   }
 
-  function contextOf(
+  async function contextOf(
     state: OpenedRun,
     at: StepAt,
     step: Step,
     target: TargetConfig,
     signal: AbortSignal,
-  ): StepContext<TargetConfig> {
+  ): Promise<StepContext<TargetConfig>> {
     return {
       runbook: state.runbook,
       step,
       target,
-      elsewhere: executedElsewhere(state, target.name),
+      elsewhere: await deps.elsewhere(state, target.name),
       run: state.run,
       attempt: at.attempt,
       startedAt: stepProgress(state, at.block, at.step).startedAt ?? now(),
@@ -82,6 +84,14 @@ export function createSteps(deps: {
       requester: state.requester,
       drift: (survey) => surveyDrift(approvalOf(state, at.block), step, survey, redact),
     };
+  }
+
+  /** The list in the size that the journal keeps; the whole one goes into a file beside it. */
+  async function keepExecuted(childId: string, executed: Executed): Promise<Executed> {
+    const whole = redactedExecuted(executed, redact);
+    const { kept, cut } = journalExecuted(whole);
+    const file = cut ? await keep(`${childId}/executed`, JSON.stringify(whole.statements)) : null;
+    return file === null ? kept : { ...kept, file };
   }
 
   /** A full disk must not hide how the step ended. */
@@ -115,7 +125,7 @@ export function createSteps(deps: {
       data: outcome.data ?? {},
       durationMs: Math.max(0, Math.round(now() - startedAt)),
       recovered,
-      ...(outcome.executed === undefined ? {} : { executed: keptExecuted(outcome.executed, redact) }),
+      ...(outcome.executed === undefined ? {} : { executed: await keepExecuted(childId, outcome.executed) }),
       ...(outcome.notes === undefined ? {} : { notes: outcome.notes.map(redact) }),
     };
   }
@@ -126,7 +136,7 @@ export function createSteps(deps: {
   return {
     async run(state, at, signal) {
       const startedAt = now();
-      const ready = prepare(state, at, signal);
+      const ready = await prepare(state, at, signal);
       if ('problem' in ready) {
         return finish(at, 'none', { result: 'failed', summary: ready.problem }, startedAt, false);
       }
@@ -150,7 +160,7 @@ export function createSteps(deps: {
     },
     async recover(state, at, signal) {
       const startedAt = stepProgress(state, at.block, at.step).startedAt ?? now();
-      const ready = prepare(state, at, signal);
+      const ready = await prepare(state, at, signal);
       if ('problem' in ready) return bug(at, ready.problem, startedAt);
       const redo: CommandOf<'RedoStep'> = {
         type: 'RedoStep',
@@ -186,7 +196,7 @@ export function createSteps(deps: {
         case 'unknown': {
           const why = ended === null ? '' : ` (${ended})`;
           const summary = `the bot was interrupted and cannot tell whether this step took effect${why}`;
-          return found({ result: 'unknown', summary, output: probe.evidence });
+          return found({ result: 'unknown', summary, output: probe.evidence, ...probe.execution });
         }
       }
     },

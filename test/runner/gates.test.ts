@@ -14,7 +14,7 @@ import {
   preflight,
   requestNext,
 } from '../runbook/spec.js';
-import { password, plannerOf, target, targetsOf } from './sample.js';
+import { elsewhere, password, plannerOf, target, targetsOf } from './sample.js';
 
 type Signs = Awaited<ReturnType<People['signs']>>;
 const approved: Signs = { approve: [bob], refuse: [], stop: [] };
@@ -33,7 +33,7 @@ function peopleWith(...answers: Signs[]): People {
 }
 
 const gatesOf = (targets: Readonly<Record<string, TargetConfig>>, people: People) =>
-  createGates({ config: { targets, operators: [alice] }, planner: plannerOf(targets), people });
+  createGates({ config: { targets, operators: [alice] }, planner: plannerOf(targets), people, elsewhere });
 
 /** The request for staging, opened under one configuration and about to be spent under another. */
 async function spentUnder(

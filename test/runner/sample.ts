@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { TargetConfig } from '../../src/config.js';
 import { createRedactor } from '../../src/redact.js';
 import { defineKind, type StepKind } from '../../src/runbook/step-kind.js';
+import { createElsewhere } from '../../src/runner/elsewhere.js';
 import { createPlanner } from '../../src/runner/plan.js';
 import type { TargetReader } from '../../src/runner/ports.js';
 
@@ -45,6 +46,9 @@ export function kindsWith(behaviour: Partial<Parameters<typeof defineKind<Target
   ];
   return new Map(kinds.map((kind) => [kind.name, kind]));
 }
+
+/** Nothing is kept beside the journal. */
+export const elsewhere = createElsewhere({ readKept: async () => null, digest });
 
 export const plannerOf = (targets: Readonly<Record<string, TargetConfig>>, kinds = kindsWith()) =>
   createPlanner({ config: { targets }, kinds, targets: still, digest, redact });

@@ -20,7 +20,7 @@ import {
   stop,
   t0,
 } from '../runbook/spec.js';
-import { digest, kindsWith, plannerOf, redact, target } from './sample.js';
+import { digest, elsewhere, kindsWith, plannerOf, redact, target } from './sample.js';
 
 let directory: string;
 let processes: Processes;
@@ -56,6 +56,7 @@ function stepsWith(
     config: { targets },
     planner: plannerOf(targets, kindsWith(behaviour)),
     digest,
+    elsewhere,
     redact,
     keepOutput: async () => 'output/kept.txt',
     endAttempt: createEndAttempt({ processes }),

@@ -2,17 +2,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { StepDeps } from '../../checks/deps.js';
 import { rendered } from '../../checks/environment.js';
 import { failed, passed, spoken } from '../../checks/outcome.js';
+import { keptStatements } from '../../checks/plan/executed.js';
+import { lookIn } from '../../checks/plan/judged.js';
 import type { Plans } from '../../checks/plan/plans.js';
 import { surveyOf } from '../../checks/plan/survey.js';
 import { isAt, sayRevision, sayRevisions } from '../../checks/revision.js';
+import type { Observed } from '../../clients/alembic/observed.js';
 import type { TargetConfig } from '../../config.js';
 import { defineKind, type Outcome, type StepContext, type StepKind } from '../../runbook/step-kind.js';
 import { archiveAnew, archivedBy, sayArchived } from './archived.js';
 import { DowngradeArgs as Args, type DowngradeArgs } from './arguments.js';
 import { attemptId } from './attempts.js';
 import { readBefore } from './before.js';
+import { executionOf, observedOf, stayedPart } from './execution.js';
 import { judge } from './judge.js';
-import { executionOf, migrate, planAsApproved } from './migrate.js';
+import { migrate, planAsApproved } from './migrate.js';
 import { probeDowngrade } from './probe.js';
 import { outputOf } from './words.js';
 
@@ -42,7 +46,7 @@ export function alembicDowngrade(deps: StepDeps, plans: Plans): StepKind<TargetC
     }),
     survey: (args, context) => surveyOf(plans, 'downgrade', args, context),
     run: (args, context) => downgrade(deps, plans, args, context),
-    probe: (args, context) => probeDowngrade(deps, args, context),
+    probe: (args, context) => probeDowngrade(deps, plans, args, context),
   });
 }
 
@@ -56,9 +60,13 @@ async function downgrade(
   const { name } = target;
   const [from, to] = [sayRevisions(args.from), sayRevisions(args.to)];
   const log: string[] = [];
+  const earlier: (Observed | null)[] = [];
+  const look = lookIn(target);
   const before = await readBefore(deps.revisions, target, applicationName);
   if (before.kind === 'unread') return failed(`${before.why}; nothing was run`);
-  if (isAt(before.stored, args.to)) return passed(`${name} is at ${to} already, nothing to undo`);
+  if (isAt(before.stored, args.to)) {
+    return passed(`${name} is at ${to} already, nothing to undo`, { executed: keptStatements([]) });
+  }
   if (!isAt(before.stored, args.from)) {
     return failed(
       `${name} is at ${sayRevision(before.stored)}, expected exactly ${from}: from anywhere else a downgrade would undo what nobody approved. Nothing was run`,
@@ -89,8 +97,15 @@ async function downgrade(
     const written = last?.kind === 'refused' && last.observed?.refused?.code === 'rows_changed';
     const again = untouched && (last?.kind === 'lock_timeout' || written);
     const lockTimeout = spoken(args['lock-timeout']);
-    const outcome = await judge(name, planned.plan, { results, after, lockTimeout, blockers });
-    const execution = await executionOf(planned.plan, results, context);
+    const outcome = await judge(name, planned.plan, { results, after, lockTimeout, blockers, look });
+    const { differing, ...execution } = await executionOf(
+      {
+        plan: planned.plan,
+        observed: [...earlier, ...observedOf(results)],
+        arrived: outcome.result === 'passed',
+      },
+      context,
+    );
     if (!again) {
       const passes = outcome.result === 'passed';
       const tries = attempt === 1 || !passes ? '' : `, in attempt ${attempt}`;
@@ -100,7 +115,7 @@ async function downgrade(
         ...outcome,
         ...execution,
         summary: `${outcome.summary}${tries}${kept}`,
-        output,
+        output: `${output}${differing}`,
         ...(told.length === 0 ? {} : { notes: told }),
       };
     }
@@ -108,9 +123,10 @@ async function downgrade(
       const met = written
         ? 'rows are written faster than they are archived: stop what writes them, then retry'
         : `all ${args.attempts} attempts met a lock`;
-      const why = signal.aborted ? 'it was stopped' : met;
-      return { ...outcome, ...execution, summary: `${outcome.summary}; ${why}`, output };
+      const summary = `${outcome.summary}; ${signal.aborted ? 'it was stopped' : met}`;
+      return { ...outcome, ...execution, summary, output: `${output}${differing}` };
     }
+    earlier.push(...observedOf(results).map((one) => (one === null ? null : stayedPart(one))));
     if (written && args.archive !== undefined) {
       archived = await archiveAnew(deps, args.archive, context, attempt);
       const path = archived.kind === 'archived' ? archived.path : null;

@@ -1,5 +1,6 @@
 import { sayStep } from '../../checks/alembic-client.js';
 import { failed, passed, unknown } from '../../checks/outcome.js';
+import type { Look } from '../../checks/plan/judged.js';
 import { type MigrationPlan, stepsOf } from '../../checks/plan/migration-plan.js';
 import { isAt, sayRevision, sayRevisions } from '../../checks/revision.js';
 import type { ReportStep } from '../../clients/alembic/report.js';
@@ -16,6 +17,7 @@ export interface Ran {
   readonly after: Aftermath;
   readonly lockTimeout: string;
   readonly blockers: readonly string[];
+  readonly look: Look;
 }
 
 /** Compares what Alembic did with the plan, and the revision of now with the one that was wanted. */
@@ -30,8 +32,8 @@ export async function judge(name: string, plan: MigrationPlan, ran: Ran): Promis
   }
   const where = `${name} is at ${sayRevision(after.stored)}`;
   if (isAt(after.stored, plan.to)) return arrived(name, plan, results, ended);
-  if (isAt(after.stored, plan.from)) return unmoved(where, plan, results, ended);
-  const stayed = await stayedOf(results.map((r) => r.observed));
+  if (isAt(after.stored, plan.from)) return unmoved(where, plan, ran, ended);
+  const stayed = await stayedOf(observedOf(results), ran.look);
   const part = stayed.kind === 'nothing' ? '' : `; ${sayStayed(stayed)}`;
   return failed(
     `${ended}; ${where}, which is neither ${sayRevisions(plan.from)} nor ${sayRevisions(plan.to)}${part}`,
@@ -71,18 +73,16 @@ function arrived(
   return passed(`${moved}, although ${lowerFirst(ended)}: the change was complete by then`);
 }
 
-async function unmoved(
-  where: string,
-  plan: MigrationPlan,
-  results: readonly MigrateResult[],
-  ended: string,
-): Promise<Outcome> {
+const observedOf = (results: readonly MigrateResult[]) => results.map((r) => r.observed);
+
+async function unmoved(where: string, plan: MigrationPlan, ran: Ran, ended: string): Promise<Outcome> {
+  const { results } = ran;
   const result = results.at(-1);
   const done = results.flatMap((r) => r.steps);
   const observed = results.every((r) => r.observed !== null);
   const still = `${where} still`;
   if (result?.kind === 'refused') {
-    const stayed = await stayedOf(results.map((r) => r.observed));
+    const stayed = await stayedOf(observedOf(results), ran.look);
     return failed(
       stayed.kind === 'nothing'
         ? `${ended}. ${still}, nothing was changed`
@@ -96,7 +96,7 @@ async function unmoved(
       `Alembic ${said} and ended without an error, but ${still}: it may have worked on another database. Find out on which before anything else`,
     );
   }
-  const stayed = await stayedOf(results.map((r) => r.observed));
+  const stayed = await stayedOf(observedOf(results), ran.look);
   if (result?.kind === 'done' && stayed.kind === 'nothing' && done.length > 0) {
     return failed(
       `Alembic ran ${done.map(sayStep).join(', ')} and ended without an error, but committed nothing; ${still}. env.py has to commit its transaction`,

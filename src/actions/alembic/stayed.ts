@@ -1,4 +1,5 @@
-import { leavesSomething } from '../../checks/plan/executed.js';
+import { thatLeaveSomething } from '../../checks/plan/executed.js';
+import type { Look } from '../../checks/plan/judged.js';
 import type { Observed, ObservedStatement } from '../../clients/alembic/observed.js';
 
 /** What is left of an Alembic that did not come to its end, once none of its sessions is at work. */
@@ -15,7 +16,7 @@ export type Stayed =
   | { readonly kind: 'unknown'; readonly why: string };
 
 /** A transaction that was never committed leaves nothing; everything else is told, or not known. */
-export async function stayedOf(observed: readonly (Observed | null)[]): Promise<Stayed> {
+export async function stayedOf(observed: readonly (Observed | null)[], look: Look): Promise<Stayed> {
   const committed: ObservedStatement[] = [];
   const uncertain: ObservedStatement[] = [];
   for (const one of observed) {
@@ -24,8 +25,8 @@ export async function stayedOf(observed: readonly (Observed | null)[]): Promise<
     if (one.programs.length > 0 && one.done.length > 0) {
       return { kind: 'unknown', why: 'it started other programs, whose work was not observed' };
     }
-    for (const sent of one.committed) if (await leavesSomething(one, sent)) committed.push(sent);
-    for (const sent of one.uncertain) if (await leavesSomething(one, sent)) uncertain.push(sent);
+    committed.push(...(await thatLeaveSomething(one, one.committed, look)));
+    uncertain.push(...(await thatLeaveSomething(one, one.uncertain, look)));
   }
   const nothing = committed.length === 0 && uncertain.length === 0;
   return nothing ? { kind: 'nothing' } : { kind: 'statements', committed, uncertain };

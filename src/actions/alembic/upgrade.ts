@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { StepDeps } from '../../checks/deps.js';
 import { rendered } from '../../checks/environment.js';
 import { failed, spoken } from '../../checks/outcome.js';
+import { lookIn } from '../../checks/plan/judged.js';
 import type { Plans } from '../../checks/plan/plans.js';
 import { surveyOf } from '../../checks/plan/survey.js';
 import { isAt, sayRevision, sayRevisions } from '../../checks/revision.js';
@@ -10,8 +11,9 @@ import type { TargetConfig } from '../../config.js';
 import { defineKind, type Outcome, type StepContext, type StepKind } from '../../runbook/step-kind.js';
 import { UpgradeArgs as Args, type UpgradeArgs } from './arguments.js';
 import { readBefore } from './before.js';
+import { executionOf, observedOf } from './execution.js';
 import { judge } from './judge.js';
-import { executionOf, migrate, planAsApproved } from './migrate.js';
+import { migrate, planAsApproved } from './migrate.js';
 import { probeUpgrade } from './probe.js';
 import { outputOf } from './words.js';
 
@@ -36,7 +38,7 @@ export function alembicUpgrade(deps: StepDeps, plans: Plans): StepKind<TargetCon
     }),
     survey: (args, context) => surveyOf(plans, 'upgrade', args, context),
     run: (args, context) => upgrade(deps, plans, args, context),
-    probe: (args, context) => probeUpgrade(deps, args, context),
+    probe: (args, context) => probeUpgrade(deps, plans, args, context),
   });
 }
 
@@ -57,12 +59,17 @@ async function upgrade(
     statementTimeoutMs: args['statement-timeout'],
   });
   const lockTimeout = spoken(args['lock-timeout']);
-  const outcome = await judge(target.name, planned.plan, { results, after, lockTimeout, blockers });
+  const look = lookIn(target);
+  const outcome = await judge(target.name, planned.plan, { results, after, lockTimeout, blockers, look });
+  const { differing, ...execution } = await executionOf(
+    { plan: planned.plan, observed: observedOf(results), arrived: outcome.result === 'passed' },
+    context,
+  );
   const output = [
     ...(blockers.length === 0 ? [] : ['In the way while it ran:', ...blockers, '']),
     ...results.map(outputOf),
   ].join('\n');
-  return { ...outcome, ...(await executionOf(planned.plan, results, context)), output };
+  return { ...outcome, ...execution, output: `${output}${differing}` };
 }
 
 async function reasonNotToStart(

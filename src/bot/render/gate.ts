@@ -253,7 +253,7 @@ export function planFiles(plan: Plan, prefix: string): AttachedFile[] {
   const executed = plan.sql.flatMap(({ step, unprinted = [] }) =>
     unprinted.map((each, index) => ({
       filename: `${prefix}-executed-${fileWord(each.target)}-${fileWord(step)}-${index + 1}.sql`,
-      title: `Executed on ${each.target} and not in the SQL of ${step}`,
+      title: `Executed on ${each.target} beyond the SQL of ${step}`,
       content: statementsText(each.statements),
     })),
   );

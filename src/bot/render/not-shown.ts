@@ -26,21 +26,46 @@ export function headlineBlocks(plan: Plan | null): Block[] {
   return [section(`⚠️ *Not shown or not verified*\n${fitLines(lines, 2_400, 'more')}`)];
 }
 
-/** Statements that another target executed under the same step, and that the printed SQL does not have. */
+/** Statements that another target executed under the same step beyond the printed SQL. */
 export function unprintedBlocks(plan: Plan): Block[] {
   return plan.sql.flatMap(({ step, unprinted = [] }) =>
     unprinted.flatMap(({ target, statements }): Block[] => {
-      const title = `⚠️ *${line(target)} executed ${plural(statements.length, 'statement')} that the printed SQL does not have* (${code(step)})`;
-      return [section(title), preformatted(cutText(statementsText(statements), UNPRINTED_SHOWN, CUT_FILE))];
+      const title = `⚠️ *${line(target)} executed ${plural(statements.length, 'statement')} beyond the printed SQL* (${code(step)})`;
+      return [section(title), preformatted(firstStatements(statements))];
     }),
   );
 }
 
 const UNPRINTED_SHOWN = 2_000;
 
+/** As many statements as a message has room for, and how many more the file has. */
+function firstStatements(statements: readonly ExecutedStatement[]): string {
+  const whole = statementsText(statements);
+  if (whole.length <= UNPRINTED_SHOWN) return whole;
+  const shown: string[] = [];
+  let used = 0;
+  for (const statement of statements) {
+    const text = statementsText([statement]);
+    if (used + text.length + 1 > UNPRINTED_SHOWN) break;
+    shown.push(text);
+    used += text.length + 1;
+  }
+  // One alone may be longer than the room.
+  if (shown.length === 0) shown.push(cutText(statementsText(statements.slice(0, 1)), UNPRINTED_SHOWN));
+  const more = statements.length - shown.length;
+  const rest = more === 0 ? CUT_FILE : `… and ${more.toLocaleString('en-US')} more: in the file`;
+  return [...shown, rest].join('\n');
+}
+
 /** Statements as text, one after the other. */
 export function statementsText(statements: readonly ExecutedStatement[]): string {
   return statements
-    .map(({ text, outside }) => `${text.trim()}${outside ? '  -- outside the transaction' : ''}`)
+    .map(({ text, outside, note }) => {
+      const remarks = [
+        ...(outside ? ['outside the transaction'] : []),
+        ...(note === undefined ? [] : [note]),
+      ];
+      return `${text.trim()}${remarks.length === 0 ? '' : `  -- ${remarks.join('; ')}`}`;
+    })
     .join('\n');
 }

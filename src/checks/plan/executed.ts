@@ -2,53 +2,95 @@ import { createHash } from 'node:crypto';
 import type { Observed, ObservedStatement } from '../../clients/alembic/observed.js';
 import type { ReportValue } from '../../clients/alembic/report.js';
 import type { TableName } from '../../clients/sql/bookkeeping.js';
-import { touchesOnly } from '../../clients/sql/bookkeeping.js';
 import { executedForm, type ParamStyle } from '../../clients/sql/executed.js';
 import { parseScript } from '../../clients/sql/parse-script.js';
-import type { ParsedStatement } from '../../clients/sql/statement.js';
+import type { ParsedStatement as SqlStatement } from '../../clients/sql/statement.js';
 import type { Executed, ExecutedStatement } from '../../runbook/executed.js';
 import { type Formed, formsOf } from './forms.js';
+import { type Judged, judgeOf, type Look } from './judged.js';
+import { createTurns } from './turns.js';
 
 /** A statement of a migration, printed or executed, in the forms by which it is compared. */
 export interface Told extends Formed {
   readonly text: string;
   readonly effect: ExecutedStatement['effect'];
   readonly outside: boolean;
+  /** Why a query may do more than read. */
+  readonly note?: string;
 }
 
-/** The statements of printed SQL that count: what a session is set up with and plain reads are none. */
-export async function printedStatements(sql: string, version: TableName): Promise<Told[]> {
+/**
+ * The statements of printed SQL that count: none that only sets up a transaction or reads.
+ * @param look null: every query counts, for none is known to only read
+ */
+export async function printedStatements(sql: string, version: TableName, look: Look | null): Promise<Told[]> {
   const { statements } = await parseScript(sql);
+  const judge = await judgeOf(statements, look);
   const told: Told[] = [];
-  for (const statement of statements.filter((each) => counts(each, version))) {
-    told.push(...(await toldOf(statement, false)));
+  const turn = createTurns();
+  for (const statement of statements) {
+    await turn();
+    const judged = judge(statement, version);
+    if (judged !== null) told.push(...(await toldOf(statement, judged, false)));
   }
   return told;
 }
 
+export interface ExecutedList {
+  readonly statements: readonly Told[];
+  /** Nothing that was executed is missing. */
+  readonly whole: boolean;
+}
+
 /** The statements that an observed Alembic executed, in order, wherever in env.py or a migration they came from. */
-export async function executedStatements(
-  observed: readonly Observed[],
-): Promise<{ readonly statements: readonly Told[]; readonly whole: boolean }> {
-  const statements: Told[] = [];
+export async function executedStatements(observed: readonly Observed[], look: Look): Promise<ExecutedList> {
+  const sent: {
+    readonly parsed: Awaited<ReturnType<typeof parsedOf>>[number];
+    readonly statement: ObservedStatement;
+    readonly version: TableName;
+  }[] = [];
+  const turn = createTurns();
   for (const one of observed) {
     const version = versionTableOf(one);
-    for (const sent of one.statements) {
-      for (const parsed of await parsedOf(sent)) {
-        if (!counts(parsed, version)) continue;
-        statements.push(...(await toldOf(parsed, sent.autocommit, parsed.otherForms)));
-      }
+    for (const statement of one.statements) {
+      await turn();
+      for (const parsed of await parsedOf(statement)) sent.push({ parsed, statement, version });
     }
+  }
+  const judge = await judgeOf(
+    sent.map(({ parsed }) => parsed),
+    look,
+  );
+  const statements: Told[] = [];
+  for (const { parsed, statement, version } of sent) {
+    await turn();
+    const judged = judge(parsed, version, statement.target === false);
+    if (judged === null) continue;
+    statements.push(...(await toldOf(parsed, judged, statement.autocommit, parsed.otherForms)));
   }
   const whole = observed.every((o) => !o.truncated && o.statements.every((s) => !s.cut));
   return { statements, whole };
 }
 
-/** Whether a statement that was made last leaves anything behind beside the row of the version table. */
-export async function leavesSomething(one: Observed, sent: ObservedStatement): Promise<boolean> {
-  const parsed = await parsedOf(sent);
-  return parsed.some(
-    (each) => counts(each, versionTableOf(one)) && each.effect !== 'session' && each.effect !== 'locks',
+/** Those that leave something behind once they are committed, beside the row of the version table. */
+export async function thatLeaveSomething(
+  one: Observed,
+  sent: readonly ObservedStatement[],
+  look: Look,
+): Promise<ObservedStatement[]> {
+  const turn = createTurns();
+  const parsed: SqlStatement[][] = [];
+  for (const statement of sent) {
+    await turn();
+    parsed.push(await parsedOf(statement));
+  }
+  const judge = await judgeOf(parsed.flat(), look);
+  const version = versionTableOf(one);
+  return sent.filter(({ target }, index) =>
+    parsed[index]?.some((statement) => {
+      const effect = judge(statement, version, target === false)?.effect;
+      return effect === 'changes' || effect === 'unknown';
+    }),
   );
 }
 
@@ -57,35 +99,24 @@ function versionTableOf({ contexts: [context] }: Observed): TableName {
 }
 
 /** As the end of a step keeps them. */
-export function keptStatements(statements: readonly Told[]): Executed {
+export function keptStatements(statements: readonly Told[], whole = true): Executed {
   return {
-    statements: statements.map(({ text, effect, outside, normalForm }) => ({
+    statements: statements.map(({ text, effect, outside, normalForm, note }) => ({
       text,
       effect,
       outside,
       fingerprint: normalForm,
+      ...(note === undefined ? {} : { note }),
     })),
     count: statements.length,
-    sha256: createHash('sha256')
-      .update(statements.map((s) => s.normalForm).join('\n'))
-      .digest('hex'),
+    sha256: digestOf(statements.map((s) => s.normalForm)),
+    ...(whole ? {} : { partial: true }),
   };
 }
 
-function counts(statement: ParsedStatement, version: TableName): boolean {
-  if (statement.effect === 'transaction') return false;
-  if (statement.node === 'VariableShowStmt') return false;
-  if (statement.effect === 'reads') return statement.functions.some((name) => !isPlain(name));
-  const bookkeeping = ['InsertStmt', 'UpdateStmt', 'DeleteStmt', 'CreateStmt', 'DropStmt'];
-  return !(bookkeeping.includes(statement.node ?? '') && touchesOnly(statement, version));
-}
-
-/** Functions that drivers, SQLAlchemy and people read with; any other one may do more than its name tells. */
-const plain =
-  /^(pg_catalog\..+|pg_\w+_is_visible|pg_get_\w+|format_type|col_description|obj_description|version|current_schemas?|current_setting|current_database|to_regclass|count|min|max|sum|avg|coalesce|lower|upper|length|array_agg|string_agg|unnest|generate_\w+|now|exists|has_\w+_privilege)$/i;
-
-function isPlain(name: string): boolean {
-  return plain.test(name);
+/** Of the fingerprints of all statements, in order. */
+export function digestOf(fingerprints: readonly string[]): string {
+  return createHash('sha256').update(fingerprints.join('\n')).digest('hex');
 }
 
 async function parsedOf(sent: ObservedStatement) {
@@ -116,32 +147,12 @@ function boundValue(value: ReportValue): unknown {
 }
 
 async function toldOf(
-  statement: ParsedStatement,
+  statement: SqlStatement,
+  { effect, note }: Judged,
   outside: boolean,
   otherForms: readonly string[] = [],
 ): Promise<Told[]> {
   const forms = await formsOf(statement, otherForms);
-  return forms.map((form) => ({
-    ...form,
-    text: statement.text,
-    effect: effectOf(statement),
-    outside,
-  }));
-}
-
-function effectOf({ effect }: ParsedStatement): ExecutedStatement['effect'] {
-  switch (effect) {
-    case 'reads':
-    case 'locks':
-    case 'session':
-    case 'transaction':
-      return 'reads';
-    case 'opaque':
-    case 'unparsed':
-      return 'unknown';
-    case 'throws-rows-away':
-    case 'changes-schema':
-    case 'changes-rows':
-      return 'changes';
-  }
+  const told = { text: statement.text, effect, outside, ...(note === null ? {} : { note }) };
+  return forms.map((form) => ({ ...form, ...told }));
 }

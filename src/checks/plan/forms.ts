@@ -7,8 +7,8 @@ export interface Formed {
   readonly normalForm: string;
   /** Forms that it may have had when it was printed. */
   readonly otherForms: readonly string[];
-  /** Equal for statements that differ in constants alone. */
-  readonly shape: string;
+  /** Equal for statements that differ in constants alone. Worked out when it is asked for: it takes a parse. */
+  readonly shape: () => string;
 }
 
 /** An INSERT of several rows is several statements: drivers put the rows of a bulk insert together or apart. */
@@ -16,12 +16,29 @@ export async function formsOf(statement: ParsedStatement, otherForms: readonly s
   const parser = await sqlParser();
   const tree = treeOf(parser, statement.text);
   if (tree === null) {
-    return [{ normalForm: statement.normalForm, otherForms, shape: statement.normalForm }];
+    return [{ normalForm: statement.normalForm, otherForms, shape: () => statement.normalForm }];
   }
   const rows = rowsOf(tree);
   if (rows.length > 1) return rows.map((row) => formed(tree.type, row, []));
   const { shape, otherForms: uncast } = formed(tree.type, tree.node, []);
   return [{ normalForm: statement.normalForm, otherForms: [...otherForms, ...uncast], shape }];
+}
+
+/** The shape of a statement of which only the text is known. */
+export async function shapeOfText(text: string, otherwise: string): Promise<() => string> {
+  const parser = await sqlParser();
+  return once(() => {
+    const tree = treeOf(parser, text);
+    return tree === null ? otherwise : normalFormOf(tree.type, mapped(tree.node, withoutConstant));
+  });
+}
+
+function once<T>(work: () => T): () => T {
+  let done: { readonly value: T } | null = null;
+  return () => {
+    done ??= { value: work() };
+    return done.value;
+  };
 }
 
 function treeOf(parser: Parser, text: string): { readonly type: string; readonly node: Node } | null {
@@ -34,7 +51,7 @@ function formed(type: string, node: Node, otherForms: readonly string[]): Formed
   return {
     normalForm: normalFormOf(type, node),
     otherForms: [...otherForms, normalFormOf(type, mapped(node, withoutCast))],
-    shape: normalFormOf(type, mapped(node, withoutConstant)),
+    shape: once(() => normalFormOf(type, mapped(node, withoutConstant))),
   };
 }
 

@@ -1,8 +1,10 @@
 import type { TargetConfig } from '../../config.js';
+import type { ExecutedElsewhere } from '../../runbook/executed.js';
+import type { PlannedSql } from '../../runbook/planned.js';
 import type { PlanContext, Survey } from '../../runbook/step-kind.js';
 import { listed, plural } from '../outcome.js';
 import { sayRevisions } from '../revision.js';
-import { executedBefore, unprintedOf } from './baseline.js';
+import { executedBefore, incomplete, unprintedOf } from './baseline.js';
 import type { CodeState } from './code.js';
 import { coveredParts } from './covered.js';
 import { keptStatements } from './executed.js';
@@ -29,18 +31,12 @@ export async function surveyed(
   context: PlanContext<TargetConfig>,
 ): Promise<Extract<Survey, { kind: 'surveyed' }>> {
   const before = executedBefore(plan, context.elsewhere ?? []);
-  const unprinted = before === null ? [] : await unprintedOf(plan, before);
+  const shown = before === null ? nothingBefore : await shownBefore(plans, plan, before);
   const revisions = revisionsOf(plan);
   const text = scriptText(plan, context.target.directory);
   return {
     kind: 'surveyed',
-    parts: {
-      ...coveredParts(plan, code, context.target.directory),
-      // What the SQL has is covered by it: where both steps are of one block, there is nothing new to approve then.
-      ...(before === null || unprinted.length === 0
-        ? {}
-        : { [`executed on ${before.target}, not in the SQL`]: keptStatements(unprinted).sha256 }),
-    },
+    parts: { ...coveredParts(plan, code, context.target.directory), ...shown.parts },
     sql: [
       {
         step: context.step.id,
@@ -51,21 +47,56 @@ export async function surveyed(
         sql: text.sql,
         sha256: text.sha256,
         findings: plan.sql.kind === 'printed' ? [...plan.sql.findings] : [],
-        ...(before === null || unprinted.length === 0
-          ? {}
-          : {
-              unprinted: [
-                {
-                  target: before.target,
-                  statements: [...keptStatements(unprinted).statements],
-                  findings: [...(await plans.lint(unprinted.map((s) => `${s.text};`).join('\n')))],
-                },
-              ],
-            }),
+        ...shown.unprinted,
       },
     ],
-    headline: unseen(plan, context.target.name),
+    headline: [...unseen(plan, context.target.name), ...shown.headline],
     warnings: [...planWarnings(plan), ...codeWarnings(code)],
+  };
+}
+
+interface ShownBefore {
+  readonly parts: Readonly<Record<string, string>>;
+  readonly unprinted: Pick<PlannedSql, 'unprinted'>;
+  readonly headline: readonly string[];
+}
+
+const nothingBefore: ShownBefore = { parts: {}, unprinted: {}, headline: [] };
+
+/**
+ * What an earlier target executed and the SQL does not show. What the SQL has is covered by it: where both steps are
+ * of one block, there is nothing new to approve then.
+ */
+async function shownBefore(
+  plans: Pick<Plans, 'lint'>,
+  plan: MigrationPlan,
+  before: ExecutedElsewhere,
+): Promise<ShownBefore> {
+  const { target, executed } = before;
+  const gap = incomplete(before);
+  const headline = gap === null ? [] : [`Not all that the SQL leaves out can be shown: ${gap}`];
+  if (executed === null) return { ...nothingBefore, headline };
+  const { statements, moved } = await unprintedOf(plan, executed);
+  const kept = keptStatements(statements);
+  const otherOrder = `${target} executed the statements of the SQL in another order`;
+  return {
+    parts: {
+      ...(statements.length === 0 ? {} : { [`executed on ${target}, not in the SQL`]: kept.sha256 }),
+      ...(moved ? { [`order on ${target}`]: executed.sha256 } : {}),
+    },
+    unprinted:
+      statements.length === 0
+        ? {}
+        : {
+            unprinted: [
+              {
+                target,
+                statements: [...kept.statements],
+                findings: [...(await plans.lint(statements.map((s) => `${s.text};`).join('\n')))],
+              },
+            ],
+          },
+    headline: [...headline, ...(moved ? [otherOrder] : [])],
   };
 }
 

@@ -13,29 +13,41 @@ export function sameStatement(a: Comparable, b: Comparable): boolean {
 }
 
 export interface Differences<A, B> {
-  /** Executed, and not approved, or not at this place. In the order of execution. */
+  /** Executed, and not approved, or not so often. In the order of execution. */
   readonly notApproved: readonly B[];
-  /** Approved, and not executed, or not at this place. In the order of the approval. */
+  /** Approved, and not executed, or not so often. In the order of the approval. */
   readonly notExecuted: readonly A[];
+  readonly moved: boolean;
 }
 
 /**
- * Compares two sequences of statements, with order and multiplicity. Both lists are empty exactly when the
- * sequences are equal. A statement that moved is in both lists. Takes n log n steps.
+ * Compares two sequences of statements: each counts as often as it is there, and `moved` says whether those that are
+ * in both come in another order. The sequences are equal exactly when there is nothing of all this. Takes as many
+ * steps as there are statements.
  */
 export function differences<A extends Comparable = ParsedStatement, B extends Comparable = ParsedStatement>(
   approved: readonly A[],
   executed: readonly B[],
 ): Differences<A, B> {
+  const pairs = pairsOf(approved, executed);
+  return { ...without(approved, executed, pairs), moved: !isInOrder(pairs) };
+}
+
+interface Pair {
+  readonly approved: number;
+  readonly executed: number;
+}
+
+/** The n-th of equal statements is paired with the n-th on the other side. */
+function pairsOf(approved: readonly Comparable[], executed: readonly Comparable[]): Pair[] {
   const places = new Map<string, number[]>();
   for (const [index, { normalForm }] of approved.entries()) {
     const list = places.get(normalForm);
     if (list === undefined) places.set(normalForm, [index]);
     else list.push(index);
   }
-  // The n-th of equal statements is paired with the n-th on the other side; then the longest row of pairs in order.
   const used = new Map<string, number>();
-  const pairs: { readonly approved: number; readonly executed: number }[] = [];
+  const pairs: Pair[] = [];
   for (const [index, statement] of executed.entries()) {
     for (const form of formsOf(statement)) {
       const nth = used.get(form) ?? 0;
@@ -46,9 +58,16 @@ export function differences<A extends Comparable = ParsedStatement, B extends Co
       break;
     }
   }
-  const kept = longestInOrder(pairs);
-  const keptApproved = new Set(kept.map((pair) => pair.approved));
-  const keptExecuted = new Set(kept.map((pair) => pair.executed));
+  return pairs;
+}
+
+function without<A, B>(
+  approved: readonly A[],
+  executed: readonly B[],
+  pairs: readonly Pair[],
+): Omit<Differences<A, B>, 'moved'> {
+  const keptApproved = new Set(pairs.map((pair) => pair.approved));
+  const keptExecuted = new Set(pairs.map((pair) => pair.executed));
   return {
     notApproved: executed.filter((_, index) => !keptExecuted.has(index)),
     notExecuted: approved.filter((_, index) => !keptApproved.has(index)),
@@ -59,25 +78,7 @@ function formsOf({ normalForm, otherForms = [] }: Comparable): string[] {
   return [normalForm, ...otherForms];
 }
 
-/** The longest increasing subsequence by `approved`, by patience sorting. */
-function longestInOrder<T extends { readonly approved: number }>(pairs: readonly T[]): T[] {
-  const tops: number[] = [];
-  const before: number[] = [];
-  for (const [index, pair] of pairs.entries()) {
-    let low = 0;
-    let high = tops.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((pairs[tops[middle] ?? -1]?.approved ?? 0) < pair.approved) low = middle + 1;
-      else high = middle;
-    }
-    before[index] = tops[low - 1] ?? -1;
-    tops[low] = index;
-  }
-  const row: T[] = [];
-  for (let at = tops.at(-1) ?? -1; at >= 0; at = before[at] ?? -1) {
-    const pair = pairs[at];
-    if (pair !== undefined) row.push(pair);
-  }
-  return row.reverse();
+/** Pairs come in the order of execution. */
+function isInOrder(pairs: readonly Pair[]): boolean {
+  return pairs.every(({ approved }, index) => approved >= (pairs[index - 1]?.approved ?? 0));
 }

@@ -1,5 +1,5 @@
 import { parseScript } from './parse-script.js';
-import { normalFormOf, sqlParser } from './parser.js';
+import { normalFormOf, type Parser, sqlParser } from './parser.js';
 import type { ParsedStatement } from './statement.js';
 import { isNode, type Node, unwrap } from './tree.js';
 
@@ -20,8 +20,8 @@ export interface ExecutedStatement extends ParsedStatement {
 }
 
 /**
- * A statement as it was executed, with its values in the place of their marks, so that it can be compared with the
- * SQL that Alembic prints offline. A cast right around a value, which drivers add, may be there or not. What cannot
+ * A statement as it was executed, with its values in the place of their marks, so that people can read it and it can
+ * be compared with the SQL that Alembic prints offline. A cast right around a value, which drivers add, may be there or not. What cannot
  * be told keeps its marks and is equal to nothing that was approved.
  */
 export async function executedForm(
@@ -40,6 +40,7 @@ export async function executedForm(
     const bare = bind(raw.node, marked.values, true);
     return {
       ...statement,
+      text: withValues(parser, statement.text, marked.values),
       normalForm: normalFormOf(raw.type, bare),
       otherForms: [normalFormOf(raw.type, kept)],
     };
@@ -105,6 +106,37 @@ function numeral(digits: string): Node | undefined {
     return { A_Const: { ival: whole === 0n ? {} : { ival: Number(whole) } } };
   }
   return { A_Const: { fval: { fval: digits } } };
+}
+
+/** The text as people read it: `$1` says nothing. A value that is no literal keeps its mark. */
+function withValues(parser: Parser, text: string, values: readonly (Node | undefined)[]): string {
+  const bytes = Buffer.from(text, 'utf8');
+  const pieces: string[] = [];
+  let done = 0;
+  for (const { start, end } of parser.scan(text) ?? []) {
+    const number = /^\$(\d+)$/.exec(bytes.toString('utf8', start, end))?.[1];
+    const literal = number === undefined ? null : literalOf(values[Number(number) - 1]);
+    if (literal === null) continue;
+    pieces.push(bytes.toString('utf8', done, start), literal);
+    done = end;
+  }
+  return [...pieces, bytes.toString('utf8', done)].join('');
+}
+
+function literalOf(value: Node | undefined): string | null {
+  const constant = value?.A_Const;
+  if (!isNode(constant)) return null;
+  const { sval, ival, fval, boolval, isnull } = constant;
+  if (isnull === true) return 'NULL';
+  if (isNode(sval)) return `'${String(sval.sval).replaceAll("'", "''")}'`;
+  if (isNode(boolval)) return String(boolval.boolval === true);
+  if (isNode(ival)) return signed(String(ival.ival ?? 0));
+  return isNode(fval) ? signed(String(fval.fval)) : null;
+}
+
+/** `- -3` and not `--3`, which begins a comment; `-1::int` is read as `-(1::int)`. */
+function signed(digits: string): string {
+  return digits.startsWith('-') ? `(${digits})` : digits;
 }
 
 function bind(node: Node, values: readonly (Node | undefined)[], withoutCast: boolean): Node {

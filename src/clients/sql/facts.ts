@@ -7,7 +7,7 @@ import {
   type RelationUse,
   type StatementFacts,
 } from './statement.js';
-import { isNode, items, type Node, nameOf, textOf, unwrap } from './tree.js';
+import { isNode, items, type Node, textOf, unwrap, writtenName } from './tree.js';
 
 /** Fields that hold what a statement acts on; a relation anywhere else is read. */
 const acted = new Set(['relation', 'relations', 'rel', 'view', 'sequence', 'typevar']);
@@ -24,6 +24,9 @@ interface Found {
   readonly effects: Set<Effect>;
   readonly relations: RelationUse[];
   readonly functions: Set<string>;
+  readonly operators: Set<string>;
+  readonly types: Set<string>;
+  readonly fields: Set<string>;
   readonly created: NamedObject[];
   readonly dropped: NamedObject[];
   readonly common: Set<string>;
@@ -36,6 +39,9 @@ export function factsOf(type: string, node: Node): StatementFacts {
     effects: new Set(),
     relations: [],
     functions: new Set(),
+    operators: new Set(),
+    types: new Set(),
+    fields: new Set(),
     created: [],
     dropped: [],
     common: new Set(),
@@ -53,6 +59,12 @@ export function factsOf(type: string, node: Node): StatementFacts {
       found.relations.filter((r) => r.changed || r.schema !== null || !found.common.has(r.name)),
     ),
     functions: [...found.functions],
+    hidden: {
+      operators: [...found.operators],
+      types: [...found.types],
+      fields: [...found.fields],
+      common: [...found.common],
+    },
     created: found.created,
     dropped: found.dropped,
     concurrent: found.concurrent,
@@ -76,10 +88,46 @@ function visit(found: Found, type: string, node: Node, runs: boolean): void {
     }
     if (node.concurrent === true || hasOption(node, 'concurrently')) found.concurrent = true;
   }
-  if (type === 'FuncCall') found.functions.add(nameOf(node.funcname));
-  if (type === 'CommonTableExpr') found.common.add(textOf(node, 'ctename') ?? '');
+  named(found, type, node);
   const below = runs && carriesOut(type, node);
   for (const [field, value] of Object.entries(node)) descend(found, type, field, value, runs, below);
+}
+
+/** What a node names that may be, or run, a function. */
+function named(found: Found, type: string, node: Node): void {
+  switch (type) {
+    case 'FuncCall':
+      found.functions.add(writtenName(node.funcname));
+      break;
+    case 'CommonTableExpr':
+      found.common.add(textOf(node, 'ctename') ?? '');
+      break;
+    case 'A_Expr':
+      for (const name of operatorsOf(node)) found.operators.add(name);
+      break;
+    case 'SubLink':
+      if (node.operName !== undefined) found.operators.add(writtenName(node.operName));
+      break;
+    case 'SortBy':
+      if (node.useOp !== undefined) found.operators.add(writtenName(node.useOp));
+      break;
+    case 'ColumnRef':
+      if (items(node, 'fields').length > 1) addLast(found.fields, items(node, 'fields'));
+      break;
+    case 'A_Indirection':
+      for (const one of items(node, 'indirection')) addLast(found.fields, [one]);
+      break;
+  }
+}
+
+function operatorsOf(node: Node): string[] {
+  const between = textOf(node, 'kind')?.includes('BETWEEN') === true;
+  return between ? ['<', '>', '<=', '>='] : [writtenName(node.name)];
+}
+
+function addLast(names: Set<string>, parts: readonly unknown[]): void {
+  const last = textOf(unwrap(parts.at(-1))?.node, 'sval');
+  if (last !== null) names.add(last);
 }
 
 function descend(
@@ -95,6 +143,7 @@ function descend(
     return;
   }
   if (!isNode(value)) return;
+  if (field === 'typeName') found.types.add(writtenName(value.names));
   const wrapped = unwrap(value);
   const node = wrapped?.node ?? value;
   if (typeof node.relname === 'string' && (wrapped === null || wrapped.type === 'RangeVar')) {

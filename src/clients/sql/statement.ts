@@ -46,6 +46,19 @@ export interface NamedObject {
   readonly name: string;
 }
 
+/** Names by which a statement may run a function without calling one; as written, like functions. */
+export interface HiddenCalls {
+  readonly operators: readonly string[];
+  /** Types of casts: a domain checks by functions. */
+  readonly types: readonly string[];
+  /** `x.f` is the column f of x, or the function f(x) where there is no such column. */
+  readonly fields: readonly string[];
+  /** What WITH defines: a relation by this name is not listed, although it may be meant elsewhere in the statement. */
+  readonly common: readonly string[];
+}
+
+export const noHiddenCalls: HiddenCalls = { operators: [], types: [], fields: [], common: [] };
+
 export interface StatementFacts {
   /** The most dangerous of `effects`. */
   readonly effect: Effect;
@@ -54,8 +67,9 @@ export interface StatementFacts {
   /** The node of PostgreSQL's grammar (`DeleteStmt`); null when unparsed. */
   readonly node: string | null;
   readonly relations: readonly RelationUse[];
-  /** Functions that it calls, as written. */
+  /** Functions that it calls, as written; a part that needs quotes has them. */
   readonly functions: readonly string[];
+  readonly hidden: HiddenCalls;
   readonly created: readonly NamedObject[];
   readonly dropped: readonly NamedObject[];
   /** CONCURRENTLY: PostgreSQL refuses it inside a transaction. */
@@ -89,6 +103,7 @@ export const unparsedFacts: StatementFacts = {
   node: null,
   relations: [],
   functions: [],
+  hidden: noHiddenCalls,
   created: [],
   dropped: [],
   concurrent: false,

@@ -39,6 +39,15 @@ export function nameOf(value: unknown): string {
   return textOf(node, 'sval') ?? nameOf(node.items ?? node.objname ?? node.names ?? []);
 }
 
+/** The same with quotes around each part that needs them, so that `"a.b"` is not taken for b of the schema a. */
+export function writtenName(parts: unknown): string {
+  if (!Array.isArray(parts)) return nameOf(parts);
+  return parts
+    .map(nameOf)
+    .map((part) => (/[".]|[A-Z]/.test(part) ? `"${part.replaceAll('"', '""')}"` : part))
+    .join('.');
+}
+
 /** `schema.name` of a RangeVar. */
 export function relationName(node: unknown): string {
   const schema = textOf(node, 'schemaname');

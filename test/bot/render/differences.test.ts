@@ -102,10 +102,31 @@ describe('a request', () => {
       sql: [{ ...sql, findings: [], unprinted: [{ target: 'staging', statements, findings: [finding] }] }],
     };
     const blocks = JSON.stringify(shown(plan).blocks);
-    expect(blocks).toContain('*staging executed 1 statement that the printed SQL does not have*');
+    expect(blocks).toContain('*staging executed 1 statement beyond the printed SQL*');
     expect(blocks).toContain('DELETE FROM orders WHERE id < 7  -- outside the transaction');
     expect(blocks).toContain('Deletes rows (deletes-rows, executed on staging)');
     expect(planFiles(plan, 'p').map((f) => f.filename)).toContain('p-executed-staging-apply-1.sql');
+  });
+
+  it('counts what a message has no room for, which the file has', () => {
+    if (sql === undefined) throw new Error('no SQL');
+    const statements = Array.from({ length: 1_734 }, (_, id) => ({
+      text: `DELETE FROM orders WHERE id = ${id}`,
+      effect: 'unknown' as const,
+      outside: false,
+      ...(id === 0 ? { note: 'reads stale, a view: may change rows' } : {}),
+    }));
+    const plan = {
+      ...s.samplePlan(),
+      sql: [{ ...sql, findings: [], unprinted: [{ target: 'staging', statements, findings: [] }] }],
+    };
+    const blocks = JSON.stringify(shown(plan).blocks);
+    expect(blocks).toContain('staging executed 1734 statements beyond the printed SQL');
+    expect(blocks).toContain('id = 0  -- reads stale, a view: may change rows');
+    const [, last, more] = /id = (\d+)\\n… and ([\d,]+) more: in the file/.exec(blocks) ?? [];
+    expect(Number(last) + 1 + Number(more?.replace(',', ''))).toBe(1_734);
+    const file = planFiles(plan, 'p').find((f) => f.filename.startsWith('p-executed'));
+    expect(file?.content.split('\n')).toHaveLength(1_734);
   });
 
   it('has the same in a plan that is only looked at', () => {

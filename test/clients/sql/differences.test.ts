@@ -5,38 +5,34 @@ import { parseScript } from '../../../src/clients/sql/parse-script.js';
 
 async function compare(approved: string, executed: string) {
   const [a, b] = await Promise.all([parseScript(approved), parseScript(executed)]);
-  const { notApproved, notExecuted } = differences(a.statements, b.statements);
-  return { notApproved: notApproved.map((s) => s.text), notExecuted: notExecuted.map((s) => s.text) };
+  const { notApproved, notExecuted, moved } = differences(a.statements, b.statements);
+  return { notApproved: notApproved.map((s) => s.text), notExecuted: notExecuted.map((s) => s.text), moved };
 }
 
 describe('differences', () => {
-  it('is empty for equal sequences alone', async () => {
-    expect(await compare('select 1; select 2; select 1', 'SELECT 1; select (2); select 1;')).toEqual({
-      notApproved: [],
-      notExecuted: [],
-    });
-    expect(await compare('select 1; select 1', 'select 1')).toEqual({
-      notApproved: [],
-      notExecuted: ['select 1'],
-    });
-    expect(await compare('select 1', 'select 1; select 1')).toEqual({
-      notApproved: ['select 1'],
-      notExecuted: [],
-    });
-    const moved = await compare('select 1; select 2; select 3', 'select 2; select 3; select 1');
-    expect(moved).toEqual({ notApproved: ['select 1'], notExecuted: ['select 1'] });
-    expect(await compare('select 1; select 2; select 3', 'select 1; delete from t; select 3')).toEqual({
-      notApproved: ['delete from t'],
-      notExecuted: ['select 2'],
-    });
+  const none = { notApproved: [], notExecuted: [], moved: false };
+
+  it.each([
+    ['select 1; select 2; select 1', 'SELECT 1; select (2); select 1;', {}],
+    ['select 1; select 1', 'select 1', { notExecuted: ['select 1'] }],
+    ['select 1', 'select 1; select 1', { notApproved: ['select 1'] }],
+    ['select 1; select 2; select 3', 'select 2; select 3; select 1', { moved: true }],
+    [
+      'select 1; select 2; select 3',
+      'select 1; delete from t; select 3',
+      { notApproved: ['delete from t'], notExecuted: ['select 2'] },
+    ],
+    ['select 1; select 2', 'select 2; select 1; select 1', { notApproved: ['select 1'], moved: true }],
+  ])('%s and %s', async (approved, executed, expected) => {
+    expect(await compare(approved, executed)).toEqual({ ...none, ...expected });
   });
 
   it('compares ten thousand statements', () => {
     const forms = (from: number) =>
       Array.from({ length: 10_000 }, (_, i) => ({ normalForm: String((i + from) % 7_000) }));
-    expect(differences(forms(0), forms(0))).toEqual({ notApproved: [], notExecuted: [] });
+    expect(differences(forms(0), forms(0))).toEqual(none);
     expect(differences(forms(0), forms(1)).notApproved.length).toBeGreaterThan(0);
-    expect(differences(forms(0), [...forms(0)].reverse()).notExecuted.length).toBeGreaterThan(9_000);
+    expect(differences(forms(0), [...forms(0)].reverse())).toEqual({ ...none, moved: true });
   });
 });
 
@@ -104,5 +100,20 @@ describe('executedForm', () => {
     expect(
       (await executedForm('select %s; delete from t; selec', [1], 'format')).map((s) => s.effect),
     ).toEqual(['reads', 'throws-rows-away', 'unparsed']);
+  });
+
+  it('shows the values that were bound, wherever they are', async () => {
+    const shown = async (sql: string, values: BoundValues, style: ParamStyle) =>
+      (await executedForm(sql, values, style)).map((s) => s.text);
+    expect(
+      await shown("insert into ü values ($1, '$2', $2::int, $3, $4)", ["it's", -3, null, [1]], 'numeric'),
+    ).toEqual(["insert into ü values ('it''s', '$2', (-3)::int, NULL, $4)"]);
+    expect(
+      await shown('delete from t where a = %(a)s -- %(a)s', { a: { number: '1.10' } }, 'pyformat'),
+    ).toEqual(['delete from t where a = 1.10']);
+    expect(await shown('select 1; delete from t where a = %s', [true], 'format')).toEqual([
+      'select 1',
+      'delete from t where a = true',
+    ]);
   });
 });
