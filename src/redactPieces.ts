@@ -87,7 +87,8 @@ export function createPieces(
       if (at + GRAM <= hidden || maybe[bucketOf(text, at)] !== 1) continue;
       for (const place of grams.get(text.slice(at, at + GRAM)) ?? []) {
         const [from, to] = extended(text, at, place);
-        if (to - from < SHORTEST_PIECE || mayShow(text.slice(from, to))) continue;
+        const isWhole = to - from === place.form.length;
+        if (to - from < SHORTEST_PIECE || (!isWhole && mayShow(text.slice(from, to)))) continue;
         found.push([from, to]);
         hidden = Math.max(hidden, to);
       }

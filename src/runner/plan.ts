@@ -121,6 +121,7 @@ export function createPlanner(deps: {
           runbook,
           step,
           target,
+          redact,
           ...(of === undefined ? {} : { elsewhere: of.elsewhere(name) }),
         };
         const described = bound.describe(context);
@@ -147,7 +148,7 @@ export function createPlanner(deps: {
             bound.survey(context).then((survey) => {
               if (survey.kind === 'failed') return `${step.id}: ${survey.why}`;
               for (const [key, value] of Object.entries(survey.parts)) parts[`${step.id}: ${key}`] = value;
-              sql.push(...survey.sql.map((s) => ({ ...s, sql: redact(s.sql) })));
+              sql.push(...survey.sql.map((s) => redactSql(s, redact)));
               headline.push(...(survey.headline ?? []).map((h) => redact(`${step.id}: ${h}`)));
               warnings.push(...survey.warnings.map((w) => redact(`${step.id}: ${w}`)));
               return null;
@@ -174,6 +175,27 @@ export function createPlanner(deps: {
         return { kind: 'failed', why: redact(why) };
       }
     },
+  };
+}
+
+/** Every text of it but the digest, which must stay that of the whole. */
+function redactSql(planned: PlannedSql, redact: (text: string) => string): PlannedSql {
+  const found = (findings: PlannedSql['findings']) =>
+    findings.map((each) => ({ ...each, statement: redact(each.statement), message: redact(each.message) }));
+  const { unprinted } = planned;
+  return {
+    ...planned,
+    sql: redact(planned.sql),
+    findings: found(planned.findings),
+    ...(unprinted === undefined
+      ? {}
+      : {
+          unprinted: unprinted.map((each) => ({
+            ...each,
+            statements: each.statements.map((one) => ({ ...one, text: redact(one.text) })),
+            findings: found(each.findings),
+          })),
+        }),
   };
 }
 

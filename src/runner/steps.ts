@@ -71,6 +71,7 @@ export function createSteps(deps: {
       runbook: state.runbook,
       step,
       target,
+      redact,
       elsewhere: executedElsewhere(state, target.name),
       run: state.run,
       attempt: at.attempt,

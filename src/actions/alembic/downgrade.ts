@@ -80,7 +80,13 @@ async function downgrade(
     const again =
       results.at(-1)?.kind === 'lock_timeout' && after.kind === 'settled' && isAt(after.stored, args.from);
     const lockTimeout = spoken(args['lock-timeout']);
-    const outcome = await judge(name, planned.plan, { results, after, lockTimeout, blockers });
+    const outcome = await judge(name, planned.plan, {
+      results,
+      after,
+      lockTimeout,
+      blockers,
+      redact: context.redact,
+    });
     const execution = await executionOf(planned.plan, results, context);
     if (!again) {
       const tries = attempt === 1 || outcome.result !== 'passed' ? '' : `, in attempt ${attempt}`;

@@ -16,6 +16,8 @@ export interface Ran {
   readonly after: Aftermath;
   readonly lockTimeout: string;
   readonly blockers: readonly string[];
+  /** Applied to statements before they are shortened. */
+  redact(text: string): string;
 }
 
 /** Compares what Alembic did with the plan, and the revision of now with the one that was wanted. */
@@ -30,9 +32,9 @@ export async function judge(name: string, plan: MigrationPlan, ran: Ran): Promis
   }
   const where = `${name} is at ${sayRevision(after.stored)}`;
   if (isAt(after.stored, plan.to)) return arrived(name, plan, results, ended);
-  if (isAt(after.stored, plan.from)) return unmoved(where, plan, results, ended);
+  if (isAt(after.stored, plan.from)) return unmoved(where, plan, ran, ended);
   const stayed = await stayedOf(results.map((r) => r.observed));
-  const part = stayed.kind === 'nothing' ? '' : `; ${sayStayed(stayed)}`;
+  const part = stayed.kind === 'nothing' ? '' : `; ${sayStayed(stayed, ran.redact)}`;
   return failed(
     `${ended}; ${where}, which is neither ${sayRevisions(plan.from)} nor ${sayRevisions(plan.to)}${part}`,
   );
@@ -71,12 +73,8 @@ function arrived(
   return passed(`${moved}, although ${lowerFirst(ended)}: the change was complete by then`);
 }
 
-async function unmoved(
-  where: string,
-  plan: MigrationPlan,
-  results: readonly MigrateResult[],
-  ended: string,
-): Promise<Outcome> {
+async function unmoved(where: string, plan: MigrationPlan, ran: Ran, ended: string): Promise<Outcome> {
+  const { results } = ran;
   const result = results.at(-1);
   const done = results.flatMap((r) => r.steps);
   const observed = results.every((r) => r.observed !== null);
@@ -86,7 +84,7 @@ async function unmoved(
     return failed(
       stayed.kind === 'nothing'
         ? `${ended}. ${still}, nothing was changed`
-        : `${ended}. ${still}; ${sayStayed(stayed)}`,
+        : `${ended}. ${still}; ${sayStayed(stayed, ran.redact)}`,
     );
   }
   if (!observed && result?.kind === 'done') {
@@ -102,7 +100,7 @@ async function unmoved(
       `Alembic ran ${done.map(sayStep).join(', ')} and ended without an error, but committed nothing; ${still}. env.py has to commit its transaction`,
     );
   }
-  const sentence = `${ended}; ${still}, expected ${sayRevisions(plan.to)}; ${sayStayed(stayed)}`;
+  const sentence = `${ended}; ${still}, expected ${sayRevisions(plan.to)}; ${sayStayed(stayed, ran.redact)}`;
   return stayed.kind === 'unknown' ? unknown(sentence) : failed(sentence);
 }
 

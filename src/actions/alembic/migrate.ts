@@ -10,6 +10,7 @@ import { surveyed } from '../../checks/plan/survey.js';
 import type { Observed } from '../../clients/alembic/observed.js';
 import type { MigrateResult } from '../../clients/alembic.js';
 import type { TargetConfig } from '../../config.js';
+import { shortLine } from '../../excerpt.js';
 import type { Outcome, StepContext } from '../../runbook/step-kind.js';
 import { type Aftermath, settle } from './after.js';
 import { backendsOf } from './sessions.js';
@@ -78,13 +79,19 @@ export async function planAsApproved(
 }
 
 /** Programs that only the run started: what they did is in no record. */
-function unapprovedPrograms(plan: MigrationPlan, observed: readonly Observed[]): string[] {
+function unapprovedPrograms(
+  plan: MigrationPlan,
+  observed: readonly Observed[],
+  redact: (text: string) => string,
+): string[] {
   const approved = new Set((plan.observed?.programs ?? []).map((argv) => JSON.stringify(argv)));
   const started = observed.flatMap(({ programs }) =>
     programs.filter((argv) => !approved.has(JSON.stringify(argv))).map((argv) => argv.join(' ')),
   );
   if (started.length === 0) return [];
-  const shown = listed([...new Set(started)].slice(0, namedFiles).map((line) => line.slice(0, 100)));
+  const shown = listed(
+    [...new Set(started)].slice(0, namedFiles).map((line) => shortLine(line, 100, redact)),
+  );
   return [
     `${plural(started.length, 'program')} started that no request showed, and whose work was not observed: ${shown}`,
   ];
@@ -124,13 +131,19 @@ export async function executionOf(
   // A migration that broke off has not executed the rest, which its failure tells already.
   const notes =
     last?.kind === 'done'
-      ? await executionNotes(plan, statements, whole, executedBefore(plan, context.elsewhere ?? []))
+      ? await executionNotes(
+          plan,
+          statements,
+          whole,
+          executedBefore(plan, context.elsewhere ?? []),
+          context.redact,
+        )
       : [];
   return {
     executed: keptStatements(statements),
     notes: [
       ...notes,
-      ...unapprovedPrograms(plan, observed),
+      ...unapprovedPrograms(plan, observed, context.redact),
       ...unapprovedFiles(plan, observed, context.target.directory),
     ],
   };

@@ -78,5 +78,5 @@ async function probeMigration(
   const stayed = await stayedOf(own.observed);
   return stayed.kind === 'nothing'
     ? { kind: 'not_done', evidence: `${where} still, and no session or process of this step is left` }
-    : { kind: 'unknown', evidence: `${where} still, but ${sayStayed(stayed)}` };
+    : { kind: 'unknown', evidence: `${where} still, but ${sayStayed(stayed, context.redact)}` };
 }

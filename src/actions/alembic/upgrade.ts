@@ -57,7 +57,13 @@ async function upgrade(
     statementTimeoutMs: args['statement-timeout'],
   });
   const lockTimeout = spoken(args['lock-timeout']);
-  const outcome = await judge(target.name, planned.plan, { results, after, lockTimeout, blockers });
+  const outcome = await judge(target.name, planned.plan, {
+    results,
+    after,
+    lockTimeout,
+    blockers,
+    redact: context.redact,
+  });
   const output = [
     ...(blockers.length === 0 ? [] : ['In the way while it ran:', ...blockers, '']),
     ...results.map(outputOf),

@@ -1,5 +1,6 @@
 import { differences } from '../../clients/sql/differences.js';
 import { parseScript } from '../../clients/sql/parse-script.js';
+import { shortLine } from '../../excerpt.js';
 import type { ExecutedElsewhere } from '../../runbook/executed.js';
 import { plural } from '../outcome.js';
 import { RevisionList } from '../revision-list.js';
@@ -51,6 +52,7 @@ export async function executionNotes(
   executed: readonly Told[],
   whole: boolean,
   before: ExecutedElsewhere | null,
+  redact: (text: string) => string,
 ): Promise<string[]> {
   if (!whole) {
     return ['more was executed than could be recorded, so whether it is what was approved is not known'];
@@ -70,24 +72,25 @@ export async function executionNotes(
   return [
     ...(strange.length === 0
       ? []
-      : [`${plural(strange.length, 'statement')} executed that ${source} did not have: ${sayThem(strange)}`]),
+      : [
+          `${plural(strange.length, 'statement')} executed that ${source} did not have: ${sayThem(strange, redact)}`,
+        ]),
     ...(otherValues.length === 0
       ? []
       : [
-          `${plural(otherValues.length, 'statement')} executed in another order or with other values than in ${source}: ${sayThem(otherValues)}`,
+          `${plural(otherValues.length, 'statement')} executed in another order or with other values than in ${source}: ${sayThem(otherValues, redact)}`,
         ]),
     ...(notExecuted.length === 0 || otherValues.length > 0
       ? []
-      : [`${plural(notExecuted.length, 'statement')} of ${source} not executed: ${sayThem(notExecuted)}`]),
+      : [
+          `${plural(notExecuted.length, 'statement')} of ${source} not executed: ${sayThem(notExecuted, redact)}`,
+        ]),
   ];
 }
 
 const shown = 3;
 
-function sayThem(statements: readonly Told[]): string {
-  const lines = statements.slice(0, shown).map(({ text }) => {
-    const line = text.replace(/\s+/g, ' ').trim();
-    return line.length > 120 ? `${line.slice(0, 119)}…` : line;
-  });
+function sayThem(statements: readonly Told[], redact: (text: string) => string): string {
+  const lines = statements.slice(0, shown).map(({ text }) => shortLine(text, 120, redact));
   return `${lines.join('; ')}${statements.length > shown ? '; …' : ''}`;
 }

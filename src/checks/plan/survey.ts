@@ -1,4 +1,5 @@
 import type { TargetConfig } from '../../config.js';
+import { shortLine } from '../../excerpt.js';
 import type { PlanContext, Survey } from '../../runbook/step-kind.js';
 import { listed, plural } from '../outcome.js';
 import { sayRevisions } from '../revision.js';
@@ -64,17 +65,20 @@ export async function surveyed(
             }),
       },
     ],
-    headline: unseen(plan, context.target.name),
-    warnings: [...planWarnings(plan), ...codeWarnings(code)],
+    headline: unseen(plan, context),
+    warnings: [...planWarnings(plan, context.redact), ...codeWarnings(code)],
   };
 }
 
 /** What cannot be shown before it runs, which an approver must read before everything else. */
-export function unseen(plan: MigrationPlan, target: string): string[] {
+export function unseen(
+  plan: MigrationPlan,
+  { target, redact }: Pick<PlanContext<TargetConfig>, 'target' | 'redact'>,
+): string[] {
   const { observed, sql } = plan;
   if (observed === null) {
     return [
-      `Alembic of ${target} could not be observed. Not verified: which database it changes, that the lock timeout holds, which files it reads, what it executes`,
+      `Alembic of ${target.name} could not be observed. Not verified: which database it changes, that the lock timeout holds, which files it reads, what it executes`,
     ];
   }
   const missing = revisionsOf(plan).filter((revision) => !scriptIsRead(plan, revision));
@@ -96,7 +100,7 @@ export function unseen(plan: MigrationPlan, target: string): string[] {
       : []),
     ...(observed.programs.length > 0
       ? [
-          `Alembic starts other programs, whose work is not in the SQL: ${listed(observed.programs.map(sayProgram))}`,
+          `Alembic starts other programs, whose work is not in the SQL: ${listed(observed.programs.map((argv) => shortLine(argv.join(' '), longest, redact)))}`,
         ]
       : []),
     ...(missing.length > 0 ? [`The file of ${listed(missing)} was not found, so no approval covers it`] : []),
@@ -118,12 +122,11 @@ function scriptIsRead(plan: MigrationPlan, revision: string): boolean {
   return script !== undefined && plan.observed?.files.has(script.path) === true;
 }
 
-function sayProgram(argv: readonly string[]): string {
-  return shorten(argv.join(' '));
-}
+/** Of a statement or a program in a sentence, characters. */
+const longest = 100;
 
 /** What an approver must know about a plan. */
-export function planWarnings(plan: MigrationPlan): string[] {
+export function planWarnings(plan: MigrationPlan, redact: (text: string) => string): string[] {
   const revisions = revisionsOf(plan);
   const [outside, findings] = plan.sql.kind === 'printed' ? [plan.sql.outside, plan.sql.findings] : [[], []];
   const losses = findings.filter((f) => f.rank === 'data-loss');
@@ -131,7 +134,7 @@ export function planWarnings(plan: MigrationPlan): string[] {
     ...(outside.length === 0
       ? []
       : [
-          `${plural(outside.length, 'statement')} outside the transaction: a failure half-way leaves what ran before (${shorten(outside[0] ?? '')})`,
+          `${plural(outside.length, 'statement')} outside the transaction: a failure half-way leaves what ran before (${shortLine(outside[0] ?? '', longest, redact)})`,
         ]),
     ...(revisions.length > 1
       ? [
@@ -139,7 +142,9 @@ export function planWarnings(plan: MigrationPlan): string[] {
         ]
       : []),
     ...(losses.length > 0 && plan.direction === 'upgrade'
-      ? [`${plural(losses.length, 'statement')} may lose data: ${shorten(losses[0]?.statement ?? '')}`]
+      ? [
+          `${plural(losses.length, 'statement')} may lose data: ${shortLine(losses[0]?.statement ?? '', longest, redact)}`,
+        ]
       : []),
   ];
 }
@@ -155,9 +160,4 @@ function codeWarnings(code: CodeState): string[] {
     ...(code.commit === null ? ['the code is not in a git repository, so no commit names it'] : []),
     ...(code.partial === null ? [] : [code.partial]),
   ];
-}
-
-function shorten(statement: string): string {
-  const line = statement.replace(/\s+/g, ' ').trim();
-  return line.length > 100 ? `${line.slice(0, 99)}…` : line;
 }
