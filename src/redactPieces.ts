@@ -134,7 +134,13 @@ export function createPieces(
   }
 
   return {
-    spans: (text) => [...within(text), ...atEdges(text), ...beforeHosts(text), ...wrapped(text, within)],
+    spans: (text) => [
+      ...within(text),
+      ...atEdges(text),
+      ...beforeHosts(text),
+      ...wrapped(text, within),
+      ...coloured(text, within),
+    ],
   };
 }
 
@@ -247,6 +253,20 @@ function breaksOf(text: string, around: ReadonlySet<string>): (readonly [from: n
 function wrapped(text: string, within: (text: string) => Span[]): Span[] {
   if (!text.includes('\n')) return [];
   return frames.flatMap((around) => joinedSpans(text, breaksOf(text, around), within));
+}
+
+/**
+ * Colours of a terminal, and characters that nobody sees: messages are shown without them, and then what they
+ * divided is whole again. Blanks, tabs and line breaks are none of them.
+ */
+const UNSEEN =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that are meant
+  /\x1b\[[0-9;?]{0,40}[ -/]{0,4}[@-~]|[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]{1,1000}/g;
+
+/** Pieces that such characters divide. */
+function coloured(text: string, within: (text: string) => Span[]): Span[] {
+  const unseen = [...text.matchAll(UNSEEN)].map(({ 0: run, index }) => [index, index + run.length] as const);
+  return unseen.length === 0 ? [] : joinedSpans(text, unseen, within);
 }
 
 function joinedSpans(

@@ -241,6 +241,9 @@ describe('hostile input', () => {
     '… ',
     '[…\n',
     '://a:b…',
+    '\u0000',
+    '\u001b[31m',
+    'a\u200b',
   ])('a megabyte of %j', (unit) => {
     const text = unit.repeat(Math.ceil(size / unit.length));
     expect(typeof redact(text)).toBe('string');

@@ -132,7 +132,7 @@ export function createPlanner(deps: {
           target: name,
           uses: step.uses,
           changes: kinds.get(step.uses)?.changes ?? true,
-          words: prefix === undefined ? described.words : `${prefix} ${described.words}`,
+          words: redact(prefix === undefined ? described.words : `${prefix} ${described.words}`),
           commands,
         });
         parts[`step ${step.id}`] = digest(JSON.stringify([step.uses, name, step.with, commands])).slice(
