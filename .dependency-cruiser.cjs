@@ -23,8 +23,8 @@ const rows = Object.entries(table).map(([folder, allowed]) => ({
     pathNot: [folder, ...allowed]
       .map((a) => `^src/${a}/`)
       .concat(
-        // Leaves that everything but the pure core may see: configuration types, the redactor, clocks, likely words.
-        folder === 'runbook' ? [] : ['^src/(config|config-jobs|redact|zone|nearest)\\.ts$'],
+        // Leaves that everything but the pure core may see: configuration types, the redactor, cuts, clocks, likely words.
+        folder === 'runbook' ? [] : ['^src/(config|config-jobs|redact|excerpt|zone|nearest)\\.ts$'],
         folder === 'bot' ? ['^src/clients/slack\\.ts$'] : [],
         // What the jobs tell while they work.
         folder === 'metrics' ? ['^src/scheduler/observe\\.ts$'] : [],

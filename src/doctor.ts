@@ -57,7 +57,7 @@ export async function runDoctor(options: DoctorOptions): Promise<boolean> {
     await sqlParser();
     const checks = checksOf(config, kinds, { directory, redact, now });
     const findings = await runTogether(checks, timeoutMs);
-    return report(findings, (line) => options.write(redact(line)));
+    return report(findings, (line) => options.write(redact(line)), redact);
   } finally {
     await rm(directory, { recursive: true, force: true, maxRetries: 5 });
   }
@@ -69,11 +69,16 @@ export function reportConfigProblems(problems: readonly string[], write: (line: 
   return report(
     problems.map((each) => problem('configuration', each, todo)),
     write,
+    createRedactor([]).redact,
   );
 }
 
-function report(findings: readonly Finding[], write: (line: string) => void): boolean {
-  for (const finding of findings) write(lineOf(finding));
+function report(
+  findings: readonly Finding[],
+  write: (line: string) => void,
+  redact: (text: string) => string,
+): boolean {
+  for (const finding of findings) write(lineOf(finding, redact));
   write(summaryOf(findings));
   return findings.every((finding) => finding.mark !== 'problem');
 }

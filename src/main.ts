@@ -15,7 +15,7 @@ import { createTargetReader } from './checks/target-state.js';
 import { createProcesses } from './clients/process.js';
 import { createSlack } from './clients/slack.js';
 import { sqlParser } from './clients/sql/parser.js';
-import { readSupervisor } from './clients/supervisor.js';
+import { harmOfEnd as harmOf, readSupervisor } from './clients/supervisor.js';
 import type { Config } from './config.js';
 import { loadRunbook } from './load-runbook.js';
 import { assertStateIsApart } from './main/apart.js';
@@ -133,8 +133,8 @@ export async function startBot(options: { readonly config: Config; readonly log:
     load();
 
     const reader = createTargetReader(revisions);
-    const supervisor = () => readSupervisor(processes, { PATH: process.env.PATH ?? '' });
-    const planner = createPlanner({ config, kinds, targets: reader, digest, redact, supervisor });
+    const harmOfEnd = async () => harmOf(await readSupervisor(processes, { PATH: process.env.PATH ?? '' }));
+    const planner = createPlanner({ config, kinds, targets: reader, digest, redact, harmOfEnd });
     const assessor = createAssessor({
       config,
       targets: reader,

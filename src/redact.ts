@@ -1,5 +1,7 @@
-import { patternSpans, type Span } from './redactPatterns.js';
+import { formsOf } from './redactForms.js';
+import { patternSpans } from './redactPatterns.js';
 import { createPieces } from './redactPieces.js';
+import type { Span } from './redactPlaces.js';
 
 /** What stands in the place of a secret. */
 export const MASK = '[redacted]';
@@ -40,8 +42,9 @@ export function createRedactor(
   { words, hosts }: Shown = { words: [], hosts: [] },
 ): Redactor {
   const forms = new Set<string>();
+  // Its escapes are long, but no rarer than the few characters that they stand for.
   for (const secret of secrets)
-    for (const part of partsOf(secret)) for (const form of formsOf(part)) forms.add(form);
+    for (const part of partsOf(secret)) for (const form of formsOf(part, SHORTEST)) forms.add(form);
   const literals = [...forms]
     .filter((form) => form.length >= SHORTEST && !MASK.includes(form))
     .sort((a, b) => b.length - a.length);
@@ -113,63 +116,4 @@ function partsOf(secret: string): string[] {
   const colon = userinfo.indexOf(':');
   const queried = [...secret.matchAll(/[?&](?:ssl)?password=([^&#]*)/gi)].map((match) => match[1] ?? '');
   return [...(colon === -1 ? [] : [userinfo.slice(colon + 1)]), ...queried];
-}
-
-/** A secret as it is, and as URLs, forms, JSON, SQL, DSNs and basic authentication write it. */
-function formsOf(secret: string): string[] {
-  const plain = [secret, decoded(secret)];
-  return plain.flatMap((value) => {
-    const wellFormed = value.replace(/\p{Surrogate}/gu, '\uFFFD');
-    const encoded = encodeURIComponent(wellFormed);
-    const strict = encoded.replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
-    const bytes = Buffer.from(value);
-    const quoted = value.replaceAll("'", "'\\''");
-    return [
-      value,
-      wellFormed,
-      encoded,
-      strict,
-      lowerHex(encoded),
-      lowerHex(strict),
-      strict.replaceAll('%20', '+'),
-      JSON.stringify(value).slice(1, -1),
-      value.replaceAll("'", "''"),
-      quoted,
-      // An address within an address, and the text of a page.
-      encodeURIComponent(encoded),
-      value.replace(/[&<>"']/g, (char) => entities[char] ?? char),
-      value.replace(/[\\']/g, '\\$&'),
-      bytes.toString('base64'),
-      bytes.toString('base64url'),
-      // Behind a name and a colon, as in basic authentication, the same bytes are spelt in one of three ways.
-      ...[1, 2].flatMap((before) => base64Behind(before, bytes)),
-    ];
-  });
-}
-
-const entities: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-/** What base64 makes of the bytes when others stand before them: the characters that depend on these alone. */
-function base64Behind(before: number, bytes: Buffer): string[] {
-  const all = Buffer.concat([Buffer.alloc(before), bytes]);
-  const [from, to] = [Math.ceil((before * 8) / 6), Math.floor((all.length * 8) / 6)];
-  return [all.toString('base64').slice(from, to), all.toString('base64url').slice(from, to)];
-}
-
-function lowerHex(encoded: string): string {
-  return encoded.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase());
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

@@ -1,5 +1,6 @@
-/** From the first character to after the last. */
-export type Span = readonly [from: number, to: number];
+import { assignedSpans } from './redactAssigned.js';
+import { expressionFrom } from './redactLiterals.js';
+import { next, type Span } from './redactPlaces.js';
 
 interface Rule {
   /** What a secret stands behind. No repetition in it is unbounded. */
@@ -10,27 +11,12 @@ interface Rule {
   readonly whole?: boolean;
 }
 
-const KEY = '(?:password|passwd|passphrase|secret|token|api_?key|access_?key|private_?key|rediscli_auth)';
-
 /**
  * What looks like a secret. The input is the output of programs, which may be megabytes of anything, so the
  * expressions find short anchors only and the ends are searched for forward: an open-ended expression would
  * go over the same text again and again, or run out of the engine's stack.
  */
 const RULES: readonly Rule[] = [
-  {
-    // PGPASSWORD=…, password='…' in DSNs, ?password=…&, aws_secret_access_key = …, --token=…
-    anchor: new RegExp(`${KEY}\\s{0,8}=\\s{0,8}(?:(?<slashes>\\\\{0,7})(?<quote>["']))?`, 'gi'),
-    end: (text, from, { groups }) =>
-      groups?.quote === undefined
-        ? beforeSlashes(text, from, next(text, from, /[\s&"']/g))
-        : closingQuote(text, from, groups.quote, groups.slashes?.length ?? 0),
-  },
-  {
-    // "password": "…" in JSON, and in JSON inside of JSON
-    anchor: new RegExp(`${KEY}\\\\{0,7}"\\s{0,8}:\\s{0,8}(?<slashes>\\\\{0,7})"`, 'gi'),
-    end: (text, from, { groups }) => closingQuote(text, from, '"', groups?.slashes?.length ?? 0),
-  },
   {
     anchor:
       /authorization\\{0,7}["']?\s{0,8}[:=]\s{0,8}\\{0,7}["']?(?:(?:bearer|basic|digest|token)\s{1,8})?/gi,
@@ -69,6 +55,12 @@ const RULES: readonly Rule[] = [
     whole: true,
   },
   {
+    // What PostgreSQL keeps of a password, in dumps of roles
+    anchor: /SCRAM-SHA-256\$(?=\d)/g,
+    end: (text, from) => next(text, from, /[\s"'\\]/g),
+    whole: true,
+  },
+  {
     // A private key; one whose end is cut off reaches to the end of the text.
     anchor: /-----BEGIN [A-Z ]{0,40}PRIVATE KEY/g,
     end(text, from) {
@@ -94,50 +86,74 @@ export function* patternSpans(text: string): Generator<Span> {
       search.lastIndex = to;
     }
   }
+  yield* assignedSpans(text);
+  yield* hashedSpans(text);
   yield* userinfoSpans(text);
+  yield* keyEndSpans(text);
+}
+
+/** What pgcrypto is given to hash or to encrypt with: `crypt('…', gen_salt('bf'))`. */
+function* hashedSpans(text: string): Generator<Span> {
+  const search = /\b(?:crypt|pgp_sym_(?:en|de)crypt(?:_bytea)?)\s{0,8}\(/gi;
+  while (search.exec(text) !== null) {
+    const { literals, end } = expressionFrom(text, search.lastIndex);
+    yield* literals;
+    // A call inside of this one has been read with it; one that begins near its end perhaps not.
+    search.lastIndex = Math.max(search.lastIndex, end - 40);
+  }
+}
+
+/** The end of a private key whose beginning is cut off: the lines of base64 before it. */
+function* keyEndSpans(text: string): Generator<Span> {
+  const search = /-----END [A-Z ]{0,40}PRIVATE KEY-----/g;
+  let hidden = 0;
+  for (let match = search.exec(text); match !== null; match = search.exec(text)) {
+    let from = match.index;
+    // The last line is as short as the key has it; a short one before it is a word.
+    for (let shortest = 1; ; shortest = 16) {
+      const before = lineBefore(text, from, hidden);
+      if (before === null || from - before < shortest) break;
+      from = before;
+    }
+    hidden = search.lastIndex;
+    if (from < match.index) yield [from, hidden];
+  }
+}
+
+/** A line of base64 that ends here, with what a frame or a quotation puts before and after it. */
+const KEY_LINE =
+  /(?:^|\n|\\n)[^\w\n\\]{0,8}(?<line>[A-Za-z0-9+/=]{1,80})(?:\\r|\r)?(?:\n|\\n)[^\w\n\\]{0,8}$/;
+
+/** Where the line of a key before this place begins, not before `lowest`; null when there is none. */
+function lineBefore(text: string, at: number, lowest: number): number | null {
+  const start = Math.max(lowest, at - 120);
+  const match = KEY_LINE.exec(text.slice(start, at));
+  const line = match?.groups?.line;
+  return match === null || line === undefined ? null : start + match.index + match[0].indexOf(line);
 }
 
 /**
  * The password in `scheme://user:password@host`, at any length. It ends at the last @ before a slash or a
- * blank, for passwords with an @ that nobody encoded. As the slash ends it, no two searches share text.
+ * blank, for passwords with an @ that nobody encoded. As the slash ends it, no two searches share text. Where
+ * the text was cut before the @, all that is left of the password is hidden; digits may be a port.
  */
 function* userinfoSpans(text: string): Generator<Span> {
   for (let at = text.indexOf('://'); at !== -1; at = text.indexOf('://', at + 3)) {
-    const authority = text.slice(at + 3, next(text, at + 3, /[\s/]/g));
+    const end = next(text, at + 3, /[\s/]/g);
+    const authority = text.slice(at + 3, end);
     const from = authority.indexOf(':') + 1;
+    if (from === 0) continue;
     const to = authority.lastIndexOf('@');
-    if (from > 0 && to > from) yield [at + 3 + from, at + 3 + to];
+    if (to > from) yield [at + 3 + from, at + 3 + to];
+    if (to !== -1 || authority.startsWith('[')) continue;
+    const mark = /…|\.\.\./.exec(authority)?.index;
+    const isCut =
+      mark !== undefined || (end === text.length && /[^\d.,;:)\]}"'>]/.test(authority.slice(from)));
+    if (isCut && (mark ?? authority.length) > from)
+      yield [at + 3 + from, at + 3 + (mark ?? authority.length)];
   }
-}
-
-/** Where one of the stop characters comes next; the end of the text when none does. */
-function next(text: string, from: number, stop: RegExp): number {
-  stop.lastIndex = from;
-  return stop.exec(text)?.index ?? text.length;
 }
 
 function atLeast(length: number, from: number, to: number): number {
   return to - from >= length ? to : from;
-}
-
-/** An unquoted value that a quote ends: the backslashes before it belong to the quote. */
-function beforeSlashes(text: string, from: number, to: number): number {
-  let end = to;
-  if (text[to] === '"' || text[to] === "'") while (end > from && text[end - 1] === '\\') end -= 1;
-  return end;
-}
-
-/**
- * Where a quoted value ends: at the quote that closes it, or with its line. `depth` is the number of
- * backslashes before the opening quote: 0 in plain text, 1 in JSON inside of JSON, 3 one level deeper. A quote
- * that belongs to the value has more, so the remainder tells them apart.
- */
-function closingQuote(text: string, from: number, quote: string, depth: number): number {
-  const stop = quote === '"' ? /["\n]/g : /['\n]/g;
-  for (let at = next(text, from, stop); ; at = next(text, at + 1, stop)) {
-    let start = at;
-    while (start > from && text[start - 1] === '\\') start -= 1;
-    if (text[at] !== quote) return at;
-    if ((at - start) % (2 * (depth + 1)) === depth) return at - depth;
-  }
 }

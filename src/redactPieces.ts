@@ -1,4 +1,4 @@
-import type { Span } from './redactPatterns.js';
+import type { Span } from './redactPlaces.js';
 
 /**
  * Pieces of secrets, as parsers and drivers print them: cut at any place, wrapped over lines, or what stands between
@@ -6,7 +6,10 @@ import type { Span } from './redactPatterns.js';
  * that a password is made of stay readable, and so do names that the configuration itself shows.
  */
 
-/** How many characters are looked up at once, and how far apart: every common piece of six or more is found. */
+/**
+ * How many characters are looked up at once, and how far apart: every common piece of six or more is found. At an
+ * edge of a text, where something has been cut off, as many are enough.
+ */
 const GRAM = 4;
 const STRIDE = 3;
 const SHORTEST_PIECE = GRAM + STRIDE - 1;
@@ -14,9 +17,7 @@ const SHORTEST_PIECE = GRAM + STRIDE - 1;
 const FEWEST_BITS = 32;
 /** Letters alone are words more often than secrets. */
 const SHORTEST_WORD = 10;
-/** At an edge of a text, where something has been cut off. */
-const SHORTEST_AT_EDGE = 4;
-/** Secrets that are shorter are looked for as a whole only. */
+/** Secrets that are shorter are looked for as a whole only, and cut at a mark of an omission. */
 const SHORTEST_SECRET = 8;
 const BUCKETS = 1 << 16;
 
@@ -57,17 +58,10 @@ export function createPieces(
 ): Pieces {
   const all = [...new Set(forms)];
   const long = all.filter((form) => form.length >= SHORTEST_SECRET);
-  const grams = new Map<string, Place[]>();
+  const grams = gramsOf(long);
+  const gramsOfShort = gramsOf(all.filter((form) => form.length < SHORTEST_SECRET));
   const maybe = new Uint8Array(BUCKETS);
-  for (const form of long) {
-    for (let at = 0; at + GRAM <= form.length; at += 1) {
-      const gram = form.slice(at, at + GRAM);
-      const places = grams.get(gram);
-      if (places === undefined) grams.set(gram, [{ form, at }]);
-      else places.push({ form, at });
-      maybe[bucketOf(gram, 0)] = 1;
-    }
-  }
+  for (const gram of grams.keys()) maybe[bucketOf(gram, 0)] = 1;
   const shown = [...everyday, ...words].map((word) => word.toLowerCase()).filter((word) => word.length > 0);
   const known = new Map<string, boolean>();
 
@@ -93,7 +87,8 @@ export function createPieces(
       if (at + GRAM <= hidden || maybe[bucketOf(text, at)] !== 1) continue;
       for (const place of grams.get(text.slice(at, at + GRAM)) ?? []) {
         const [from, to] = extended(text, at, place);
-        if (to - from < SHORTEST_PIECE || mayShow(text.slice(from, to))) continue;
+        const isWhole = to - from === place.form.length;
+        if (to - from < SHORTEST_PIECE || (!isWhole && mayShow(text.slice(from, to)))) continue;
         found.push([from, to]);
         hidden = Math.max(hidden, to);
       }
@@ -101,15 +96,25 @@ export function createPieces(
     return found;
   }
 
+  /** Where forms have these characters. A short form is looked for at marks only: words end texts as well. */
+  function placesOf(gram: string, isMarked: boolean): readonly Place[] {
+    const places = grams.get(gram) ?? [];
+    return isMarked ? [...places, ...(gramsOfShort.get(gram) ?? [])] : places;
+  }
+
   /** What a cut has left of a secret: its beginning before the cut, its end after it. */
   function atEdges(text: string): Span[] {
     const found: Span[] = [];
-    for (const [before, after] of cutsOf(text)) {
-      for (const form of long) {
-        const head = longestHead(text, before, form);
-        if (head >= SHORTEST_AT_EDGE && !isWord(form.slice(0, head))) found.push([before - head, before]);
-        const tail = longestTail(text, after, form);
-        if (tail >= SHORTEST_AT_EDGE && !isWord(form.slice(-tail))) found.push([after, after + tail]);
+    const hide = (from: number, to: number) => {
+      if (!isWord(text.slice(from, to))) found.push([from, to]);
+    };
+    for (const { before, after, isMarked } of cutsOf(text)) {
+      for (const { form, at } of placesOf(text.slice(Math.max(0, before - GRAM), before), isMarked)) {
+        const from = before - at - GRAM;
+        if (from >= 0 && text.startsWith(form.slice(0, at), from)) hide(from, before);
+      }
+      for (const { form, at } of placesOf(text.slice(after, after + GRAM), isMarked)) {
+        if (text.startsWith(form.slice(at), after)) hide(after, after + form.length - at);
       }
     }
     return found;
@@ -129,8 +134,28 @@ export function createPieces(
   }
 
   return {
-    spans: (text) => [...within(text), ...atEdges(text), ...beforeHosts(text), ...wrapped(text, within)],
+    spans: (text) => [
+      ...within(text),
+      ...atEdges(text),
+      ...beforeHosts(text),
+      ...wrapped(text, within),
+      ...coloured(text, within),
+    ],
   };
+}
+
+/** Where which characters stand in the forms. */
+function gramsOf(forms: readonly string[]): Map<string, Place[]> {
+  const grams = new Map<string, Place[]>();
+  for (const form of forms) {
+    for (let at = 0; at + GRAM <= form.length; at += 1) {
+      const gram = form.slice(at, at + GRAM);
+      const places = grams.get(gram);
+      if (places === undefined) grams.set(gram, [{ form, at }]);
+      else places.push({ form, at });
+    }
+  }
+  return grams;
 }
 
 function bucketOf(text: string, at: number): number {
@@ -175,31 +200,29 @@ function alphabetOf(text: string): number {
   );
 }
 
+interface Cut {
+  readonly before: number;
+  readonly after: number;
+  /** Something says that text is missing here; the ends of a text need not be cuts. */
+  readonly isMarked: boolean;
+}
+
+const around = { before: new Set(' \t\r\n[(-'), after: new Set(' \t\r\n])') };
+/** How much may stand between a mark and what it cuts off, as in `\n[… 5 bytes left out …]\n`. */
+const MOST_AROUND = 4;
+
 /** Both sides of each place where something is missing: the ends of the text, and marks of an omission. */
-function cutsOf(text: string): [before: number, after: number][] {
-  const cuts: [number, number][] = [[text.trimEnd().length, text.length - text.trimStart().length]];
-  for (const { 0: mark, index } of text.matchAll(/…|\.\.\.+/g)) cuts.push([index, index + mark.length]);
-  return cuts;
-}
-
-/** How much of the beginning of the form stands right before a place. */
-function longestHead(text: string, before: number, form: string): number {
-  for (let length = Math.min(form.length, before); length >= SHORTEST_AT_EDGE; length -= 1) {
-    if (text[before - 1] === form[length - 1] && text.startsWith(form.slice(0, length), before - length)) {
-      return length;
-    }
+function* cutsOf(text: string): Generator<Cut> {
+  yield { before: text.trimEnd().length, after: text.length - text.trimStart().length, isMarked: false };
+  for (const { 0: mark, index } of text.matchAll(/…+|\.\.\.+/g)) {
+    const end = index + mark.length;
+    yield { before: index, after: end, isMarked: true };
+    let before = index;
+    while (index - before < MOST_AROUND && around.before.has(text[before - 1] ?? '')) before -= 1;
+    let after = end;
+    while (after - end < MOST_AROUND && around.after.has(text[after] ?? '')) after += 1;
+    if (before < index || after > end) yield { before, after, isMarked: true };
   }
-  return 0;
-}
-
-/** How much of the end of the form stands right after a place. */
-function longestTail(text: string, after: number, form: string): number {
-  for (let length = form.length; length >= SHORTEST_AT_EDGE; length -= 1) {
-    if (text[after] === form[form.length - length] && text.startsWith(form.slice(-length), after)) {
-      return length;
-    }
-  }
-  return 0;
 }
 
 /** How much of the end of the form stands right before a place, down to one character. */
@@ -230,6 +253,20 @@ function breaksOf(text: string, around: ReadonlySet<string>): (readonly [from: n
 function wrapped(text: string, within: (text: string) => Span[]): Span[] {
   if (!text.includes('\n')) return [];
   return frames.flatMap((around) => joinedSpans(text, breaksOf(text, around), within));
+}
+
+/**
+ * Colours of a terminal, and characters that nobody sees: messages are shown without them, and then what they
+ * divided is whole again. Blanks, tabs and line breaks are none of them.
+ */
+const UNSEEN =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that are meant
+  /\x1b\[[0-9;?]{0,40}[ -/]{0,4}[@-~]|[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]{1,1000}/g;
+
+/** Pieces that such characters divide. */
+function coloured(text: string, within: (text: string) => Span[]): Span[] {
+  const unseen = [...text.matchAll(UNSEEN)].map(({ 0: run, index }) => [index, index + run.length] as const);
+  return unseen.length === 0 ? [] : joinedSpans(text, unseen, within);
 }
 
 function joinedSpans(

@@ -32,6 +32,22 @@ describe('pieces, as parsers and drivers print them', () => {
     expect(redact(text)).toBe(expected);
   });
 
+  test.each([
+    [
+      'a colour in the middle',
+      'the \u001b[31mp@ss/\u001b[0;1mw%rd:1\u001b[0m was',
+      `the \u001b[31m${MASK}\u001b[0;1m${MASK}\u001b[0m was`,
+    ],
+    [
+      'characters without width',
+      'p@\u200bss/\u00adw%\ufeffrd:1',
+      `${MASK}\u200b${MASK}\u00ad${MASK}\ufeff${MASK}`,
+    ],
+    ['a carriage return', 'p@ss/\rw%rd:1', `${MASK}\r${MASK}`],
+  ])('divided by what nobody sees: %s', (_name, text, expected) => {
+    expect(redact(text)).toBe(expected);
+  });
+
   test('wrapped over lines, which stay lines', () => {
     const framed = '│ the URL p@ss\n│   /w%rd:1 was refused\n│ next';
     expect(redact(framed)).toBe(`│ the URL ${MASK}\n│   ${MASK} was refused\n│ next`);

@@ -77,6 +77,7 @@ await job.run({
   lock: { name: job.lock, holder: 'bench', held: () => true },
   signal: new AbortController().signal,
   dryRun: false,
+  redact: (text) => text,
   now: Date.now,
   log: quiet,
 });

@@ -148,6 +148,7 @@ async function runJob({ databaseUrl, redisUrl, directory }: Place): Promise<Meas
       lock: { name: 'm10:reconcile_dl', holder: 'bench', held: () => true },
       signal: new AbortController().signal,
       dryRun: false,
+      redact: (text) => text,
       now: Date.now,
       log: { info: () => {}, warn: () => {}, error: () => {} },
     });

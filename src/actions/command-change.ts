@@ -6,6 +6,7 @@ import { commandWarnings, describeCommand, runCommand, workFolder } from '../che
 import type { StepDeps } from '../checks/deps.js';
 import { readCode } from '../checks/plan/code.js';
 import type { TargetConfig } from '../config.js';
+import { endOf } from '../excerpt.js';
 import { defineKind, type Probe, type StepContext, type StepKind } from '../runbook/step-kind.js';
 
 /** Runs a program that changes something. Only the program itself knows what, so a lost end is unknown. */
@@ -13,6 +14,7 @@ export function commandChange(deps: StepDeps): StepKind<TargetConfig> {
   const place = (args: CommandArgs, context: StepContext<TargetConfig>) => ({
     work: workFolder(deps, context),
     cwd: resolve(context.target.directory, args.cwd ?? '.'),
+    redact: context.redact,
   });
   return defineKind({
     name: 'command.change',
@@ -55,7 +57,7 @@ export function commandChange(deps: StepDeps): StepKind<TargetConfig> {
         [paths.stdout, paths.stderr].map((p) => readFile(p, 'utf8')),
       );
       if (exit?.kind !== 'exited' || exit.exitCode === null) {
-        const tail = `${stdout ?? ''}\n${stderr ?? ''}`.trim().slice(-2_000);
+        const tail = endOf(`${stdout ?? ''}\n${stderr ?? ''}`.trim(), 2_000, context.redact);
         return {
           kind: 'unknown',
           evidence: `the program ended and nobody saw how. Its output ends with:\n${tail}`,

@@ -36,7 +36,8 @@ export function alembicPlan(plans: Plans): StepKind<TargetConfig> {
       ],
     }),
     survey: (args, context) => surveyOf(plans, 'upgrade', args, context),
-    async run(args, { target }) {
+    async run(args, context) {
+      const { target } = context;
       const planned = await plans.of(target, 'upgrade', args.from, args.to);
       if (planned.kind === 'failed') return failed(planned.why);
       const { plan, code } = planned;
@@ -47,7 +48,9 @@ export function alembicPlan(plans: Plans): StepKind<TargetConfig> {
       const losses = findings.filter((f) => f.rank === 'data-loss' && !args.accept.includes(f.rule));
       const text = scriptText(plan, target.directory);
       const output = [
-        ...[...unseen(plan, target.name), ...planWarnings(plan)].map((warning) => `Warning: ${warning}`),
+        ...[...unseen(plan, context), ...planWarnings(plan, context.redact)].map(
+          (warning) => `Warning: ${warning}`,
+        ),
         ...findings.map(sayFinding),
         `Code: ${code.commit ?? 'no commit'}${code.dirty.length === 0 ? '' : ` with changes in ${listed(code.dirty)}`}`,
         '',

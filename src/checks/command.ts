@@ -20,6 +20,7 @@ export function command(deps: StepDeps): StepKind<TargetConfig> {
       return judgeCommand(args, result, {
         work: workFolder(deps, context),
         cwd: resolve(context.target.directory, args.cwd ?? '.'),
+        redact: context.redact,
       });
     },
   });

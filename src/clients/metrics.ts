@@ -1,3 +1,5 @@
+import { firstWords } from '../excerpt.js';
+
 /** One sample of a metrics page. */
 export interface MetricSample {
   /** The full name, `_bucket`, `_sum` and `_count` included. */
@@ -34,7 +36,11 @@ export async function readMetrics(url: string, timeoutMs: number): Promise<Metri
     });
     const text = await readBody(response);
     if (!response.ok) {
-      return { kind: 'refused', status: response.status, message: text.slice(0, 300) || response.statusText };
+      return {
+        kind: 'refused',
+        status: response.status,
+        message: firstWords(text, 300) || response.statusText,
+      };
     }
     if (text.length >= MAX_BYTES) {
       return { kind: 'refused', status: response.status, message: 'The page is longer than 16 MiB.' };
@@ -56,7 +62,7 @@ export function parseMetrics(text: string): { samples: MetricSample[]; malformed
     const line = raw.trim();
     if (line === '' || line.startsWith('#')) continue;
     const sample = parseSample(line);
-    if (sample === null) malformed.push({ line: index + 1, text: line.slice(0, 200) });
+    if (sample === null) malformed.push({ line: index + 1, text: firstWords(line, 200) });
     else samples.push(sample);
   }
   return { samples, malformed };

@@ -64,14 +64,20 @@ export async function readSupervisor(
   return { kind: 'systemd', unit, killMode: mode === '' ? null : mode };
 }
 
-/** What an end of the bot does to a change under way, and what can be done; null when it does nothing. */
-export function harmOfEnd(supervisor: Supervisor): { readonly what: string; readonly todo: string } | null {
+/**
+ * What an end of the bot does to a change under way, and what can be done; null when it does nothing. It forbids
+ * changes where one `systemctl restart` would end them and one setting prevents it.
+ */
+export function harmOfEnd(
+  supervisor: Supervisor,
+): { readonly what: string; readonly todo: string; readonly forbids: boolean } | null {
   switch (supervisor.kind) {
     case 'none':
       return null;
     case 'container':
       return {
         what: 'the bot runs in a container, which ends with it: a stop of it ends a change that is under way',
+        forbids: false,
         todo: 'give it as long as the longest step (terminationGracePeriodSeconds or stop_grace_period, and state.stop-wait in m10.yml), and deploy while no run is open',
       };
     case 'systemd': {
@@ -79,13 +85,16 @@ export function harmOfEnd(supervisor: Supervisor): { readonly what: string; read
       if (killMode === 'process') return null;
       const todo = `set KillMode=process for ${unit} (systemctl edit ${unit}), then systemctl daemon-reload`;
       return killMode === null
-        ? { what: `whether a restart of ${unit} ends a change that is under way could not be read`, todo }
-        : { what: `a restart of ${unit} ends a change that is under way (KillMode=${killMode})`, todo };
+        ? {
+            what: `whether a restart of ${unit} ends a change that is under way could not be read`,
+            todo,
+            forbids: false,
+          }
+        : {
+            what: `a restart of ${unit} ends a change that is under way (KillMode=${killMode})`,
+            todo,
+            forbids: true,
+          };
     }
   }
-}
-
-/** Whether changes must not begin: their end is one `systemctl restart` away, and one setting prevents it. */
-export function forbidsChanges(supervisor: Supervisor): boolean {
-  return supervisor.kind === 'systemd' && supervisor.killMode !== null && supervisor.killMode !== 'process';
 }

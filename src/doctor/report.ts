@@ -1,4 +1,5 @@
 import { plural } from '../checks/outcome.js';
+import { shortLine } from '../excerpt.js';
 import type { Finding } from './finding.js';
 
 const signs = { fine: '✓', attention: '!', problem: '✗' } as const;
@@ -6,11 +7,10 @@ const signs = { fine: '✓', attention: '!', problem: '✗' } as const;
 const longest = 600;
 
 /** One line for a finding: sign, what, facts, and what can be done. */
-export function lineOf({ mark, what, facts, todo }: Finding): string {
+export function lineOf({ mark, what, facts, todo }: Finding, redact: (text: string) => string): string {
   const tail = todo === undefined ? '' : ` → ${todo}`;
-  const text = `${what}: ${facts}`.replace(/\s+/g, ' ').trim();
   const room = longest - tail.length - 2;
-  return `${signs[mark]} ${text.length > room ? `${text.slice(0, room - 1)}…` : text}${tail}`;
+  return `${signs[mark]} ${shortLine(`${what}: ${facts}`, room, redact)}${tail}`;
 }
 
 /** The last line: how many of each, and what that means. */

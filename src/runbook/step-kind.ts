@@ -10,6 +10,8 @@ export interface PlanContext<Target> {
   readonly target: Target;
   /** What steps of this run that passed executed on other targets, oldest first; absent outside a run. */
   readonly elsewhere?: readonly ExecutedElsewhere[];
+  /** Text without secrets: whoever shortens a text applies it first. The runner applies it to what comes back. */
+  redact(text: string): string;
 }
 
 /** What a step knows while it runs. */

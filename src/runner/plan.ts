@@ -1,8 +1,7 @@
-import { forbidsChanges, harmOfEnd, type Supervisor } from '../clients/supervisor.js';
 import type { Config, TargetConfig } from '../config.js';
 import { type Block, type Runbook, type Step, targetOf } from '../runbook/definition.js';
 import type { Plan, PlannedSql, PlannedStep, PlannedTarget } from '../runbook/events.js';
-import type { ExecutedElsewhere, ExecutedStatement } from '../runbook/executed.js';
+import type { ExecutedElsewhere } from '../runbook/executed.js';
 import { type Digest, type Fingerprint, fingerprintOf } from '../runbook/fingerprint.js';
 import type { BoundStep, PlanContext } from '../runbook/step-kind.js';
 import type { Kinds, TargetReader } from './ports.js';
@@ -25,6 +24,14 @@ export interface PlannedFor {
   readonly parts: Readonly<Record<string, string>>;
   /** What the run has executed on targets other than the named one. */
   readonly elsewhere: (target: string) => Promise<readonly ExecutedElsewhere[]>;
+}
+
+/** Somebody who ends the bot ends what it has started as well. */
+export interface HarmOfEnd {
+  readonly what: string;
+  readonly todo: string;
+  /** Changes must not begin before that is mended. */
+  readonly forbids: boolean;
 }
 
 export interface Planner {
@@ -50,10 +57,10 @@ export function createPlanner(deps: {
   readonly targets: TargetReader;
   readonly digest: Digest;
   readonly redact: (text: string) => string;
-  /** Who ends the bot; asked for each plan, since a setting may have been corrected meanwhile. */
-  readonly supervisor?: () => Promise<Supervisor>;
+  /** What an end of the bot does to a change; asked for each plan, since it may have been corrected meanwhile. */
+  readonly harmOfEnd?: () => Promise<HarmOfEnd | null>;
 }): Planner {
-  const { config, kinds, digest, redact, supervisor = async () => ({ kind: 'none' as const }) } = deps;
+  const { config, kinds, digest, redact, harmOfEnd = async () => null } = deps;
 
   function bind(step: Step): BoundStep<TargetConfig> | { problem: string } {
     const kind = kinds.get(step.uses);
@@ -124,6 +131,7 @@ export function createPlanner(deps: {
           runbook,
           step,
           target,
+          redact,
           ...(of === undefined ? {} : { elsewhere: await of.elsewhere(name) }),
         };
         const described = bound.describe(context);
@@ -134,7 +142,7 @@ export function createPlanner(deps: {
           target: name,
           uses: step.uses,
           changes: kinds.get(step.uses)?.changes ?? true,
-          words: prefix === undefined ? described.words : `${prefix} ${described.words}`,
+          words: redact(prefix === undefined ? described.words : `${prefix} ${described.words}`),
           commands,
         });
         parts[`step ${step.id}`] = digest(JSON.stringify([step.uses, name, step.with, commands])).slice(
@@ -150,7 +158,7 @@ export function createPlanner(deps: {
             bound.survey(context).then((survey) => {
               if (survey.kind === 'failed') return `${step.id}: ${survey.why}`;
               for (const [key, value] of Object.entries(survey.parts)) parts[`${step.id}: ${key}`] = value;
-              sql.push(...survey.sql.map((s) => redactedSql(s, redact)));
+              sql.push(...survey.sql.map((s) => redactSql(s, redact)));
               headline.push(...(survey.headline ?? []).map((h) => redact(`${step.id}: ${h}`)));
               warnings.push(...survey.warnings.map((w) => redact(`${step.id}: ${w}`)));
               return null;
@@ -159,10 +167,8 @@ export function createPlanner(deps: {
         }
       }
       if (changed.size > 0) {
-        const who = await supervisor();
-        const harm = harmOfEnd(who);
-        if (harm !== null && forbidsChanges(who))
-          return { kind: 'failed', why: `${harm.what}; ${harm.todo}` };
+        const harm = await harmOfEnd();
+        if (harm?.forbids === true) return { kind: 'failed', why: `${harm.what}; ${harm.todo}` };
         if (harm !== null) headline.push(`${harm.what}; ${harm.todo}`);
       }
       try {
@@ -187,15 +193,24 @@ export function createPlanner(deps: {
   };
 }
 
-function redactedSql(planned: PlannedSql, redact: (text: string) => string): PlannedSql {
+/** Every text of it but the digest, which must stay that of the whole. */
+function redactSql(planned: PlannedSql, redact: (text: string) => string): PlannedSql {
+  const found = (findings: PlannedSql['findings']) =>
+    findings.map((each) => ({ ...each, statement: redact(each.statement), message: redact(each.message) }));
   const { unprinted } = planned;
-  const sql = redact(planned.sql);
-  if (unprinted === undefined) return { ...planned, sql };
-  const statements = (all: readonly ExecutedStatement[]) => all.map((s) => ({ ...s, text: redact(s.text) }));
   return {
     ...planned,
-    sql,
-    unprinted: unprinted.map((u) => ({ ...u, statements: statements(u.statements) })),
+    sql: redact(planned.sql),
+    findings: found(planned.findings),
+    ...(unprinted === undefined
+      ? {}
+      : {
+          unprinted: unprinted.map((each) => ({
+            ...each,
+            statements: each.statements.map((one) => ({ ...one, text: redact(one.text) })),
+            findings: found(each.findings),
+          })),
+        }),
   };
 }
 

@@ -73,6 +73,7 @@ export function createSteps(deps: {
       runbook: state.runbook,
       step,
       target,
+      redact,
       elsewhere: await deps.elsewhere(state, target.name),
       run: state.run,
       attempt: at.attempt,

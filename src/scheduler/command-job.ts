@@ -66,11 +66,11 @@ export function createCommandJob(
     context: JobContext,
   ): Promise<JobResult> {
     const cwd = resolve(context.target.directory, ours.cwd ?? '.');
-    const outcome = await judgeCommand(ours, result, { work, cwd });
+    const outcome = await judgeCommand(ours, result, { work, cwd, redact: context.redact });
     const output = outcome.output ?? '';
     const said =
       result.kind === 'exited'
-        ? readSaid(ours, result.stdout, result.stderr)
+        ? readSaid(ours, result.stdout, result.stderr, context.redact)
         : { kind: 'nothing_wrong' as const };
     if (said.kind === 'skipped') throw await skipped(ours, said.reason, output, context);
     if (outcome.result !== 'passed') {

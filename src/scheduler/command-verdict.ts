@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { CommandArgs } from '../checks/command/arguments.js';
+import { beginningOf } from '../excerpt.js';
 
 /** What a program of the team said, beyond its exit code, which proves little. */
 export type Said =
@@ -24,12 +25,17 @@ const troubleLine = /^.*\b(?:ERROR|CRITICAL|FATAL)\b.*$|^Traceback \(most recent
  * beside counts of zero, and an empty object, which `refresh_matview --status` prints without a database too. An
  * expectation of the configuration about stderr takes the place of the rule about it.
  */
-export function readSaid(args: CommandArgs, stdout: string, stderr: string): Said {
+export function readSaid(
+  args: CommandArgs,
+  stdout: string,
+  stderr: string,
+  redact: (text: string) => string,
+): Said {
   const trouble = troubleLine.exec(stderr)?.[0].trim();
   if (trouble !== undefined && args.expect['stderr-not-matching'] === undefined) {
     return {
       kind: 'wrong',
-      why: `it reports an error on stderr although it ended well: ${trouble.slice(0, 300)}`,
+      why: `it reports an error on stderr although it ended well: ${beginningOf(trouble, 300, redact)}`,
       advice: 'Counts of zero beside such a line mean that nothing was done. Look at what the line names.',
     };
   }

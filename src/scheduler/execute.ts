@@ -196,6 +196,7 @@ export function createExecutor(deps: {
       grace,
       work: async (signal): Promise<Ending> => {
         const context: JobContext = {
+          redact,
           target,
           database,
           redis: openOnce,

@@ -73,6 +73,8 @@ export interface JobContext {
   /** ms since the epoch */
   readonly now: () => number;
   readonly log: JobLog;
+  /** Text without secrets: whoever shortens a text applies it first. */
+  redact(text: string): string;
 }
 
 export interface JobLog {

@@ -22,7 +22,7 @@ it('binds an approval to the code of the program, and not to its arguments alone
   const bound = commandChange(world.deps()).bind({ argv: ['python3', 'refresh.py'] });
   if (!bound.ok || step === undefined) throw new Error('the step cannot be bound');
   const parts = async () => {
-    const survey = await bound.step.survey?.({ runbook, step, target });
+    const survey = await bound.step.survey?.({ runbook, step, target, redact: (text) => text });
     if (survey?.kind !== 'surveyed') throw new Error(`nothing was surveyed: ${JSON.stringify(survey)}`);
     return survey.parts;
   };
@@ -46,7 +46,9 @@ describe('at a later step of the block', () => {
     const target = world.target({ databaseUrl: 'postgresql://u@127.0.0.1:1/none', directory });
     const bound = commandChange(world.deps()).bind({ argv: ['python3', 'refresh.py'] });
     const survey = async () => {
-      const made = bound.ok ? await bound.step.survey?.({ runbook, step, target }) : undefined;
+      const made = bound.ok
+        ? await bound.step.survey?.({ runbook, step, target, redact: (text) => text })
+        : undefined;
       if (made?.kind !== 'surveyed') throw new Error(`nothing was surveyed: ${JSON.stringify(made)}`);
       return made;
     };

@@ -186,6 +186,7 @@ export function contextOf(
       timeout: given.timeout ?? 60_000,
     },
     target,
+    redact: (text) => text,
     run: 7,
     attempt: 1,
     startedAt: given.startedAt ?? Date.now(),

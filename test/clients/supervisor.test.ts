@@ -3,13 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createProcesses } from '../../src/clients/process.js';
-import {
-  forbidsChanges,
-  harmOfEnd,
-  readSupervisor,
-  type Surroundings,
-  unitOf,
-} from '../../src/clients/supervisor.js';
+import { harmOfEnd, readSupervisor, type Surroundings, unitOf } from '../../src/clients/supervisor.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -52,7 +46,7 @@ describe('who ends the bot', () => {
     const env = await systemctl('answers', 'test "$4" = m10bot.service && echo control-group');
     const found = await readSupervisor(processes(), env, around({ cgroup: service }));
     expect(found).toEqual({ kind: 'systemd', unit: 'm10bot.service', killMode: 'control-group' });
-    expect(forbidsChanges(found)).toBe(true);
+    expect(harmOfEnd(found)?.forbids).toBe(true);
     expect(harmOfEnd(found)?.what).toContain('KillMode=control-group');
     expect(harmOfEnd(found)?.todo).toContain('KillMode=process');
   });
@@ -60,7 +54,6 @@ describe('who ends the bot', () => {
   it('systemd that leaves programs alone does no harm', async () => {
     const env = await systemctl('process', 'echo process');
     const found = await readSupervisor(processes(), env, around({ cgroup: service }));
-    expect(forbidsChanges(found)).toBe(false);
     expect(harmOfEnd(found)).toBeNull();
   });
 
@@ -68,7 +61,7 @@ describe('who ends the bot', () => {
     const env = await systemctl('broken', 'echo "Failed to connect to bus" >&2; exit 1');
     const found = await readSupervisor(processes(), env, around({ cgroup: service }));
     expect(found).toMatchObject({ kind: 'systemd', killMode: null });
-    expect(forbidsChanges(found)).toBe(false);
+    expect(harmOfEnd(found)?.forbids).toBe(false);
     expect(harmOfEnd(found)?.what).toContain('could not be read');
   });
 
@@ -80,7 +73,7 @@ describe('who ends the bot', () => {
       const found = await readSupervisor(processes(), {}, around({ contained: true, ...first }));
       expect(found).toEqual({ kind: 'container' });
       expect(harmOfEnd(found)?.what).toContain('ends a change that is under way');
-      expect(forbidsChanges(found)).toBe(false);
+      expect(harmOfEnd(found)?.forbids).toBe(false);
     }
     const shell = await readSupervisor(processes(), {}, around({ contained: true }));
     expect(shell).toEqual({ kind: 'none' });

@@ -12,7 +12,7 @@ test('a check that hangs or throws holds up no other', async () => {
     ],
     50,
   );
-  expect(findings.map(lineOf)).toEqual([
+  expect(findings.map((finding) => lineOf(finding, (text) => text))).toEqual([
     expect.stringMatching(/^✗ hanging: no answer within/),
     expect.stringMatching(/^✗ throwing: could not be looked at: a bug → /),
     '✓ good: here',
@@ -22,6 +22,7 @@ test('a check that hangs or throws holds up no other', async () => {
 test('a finding is one line, however much a program had to say', () => {
   const line = lineOf(
     problem('alembic', `does not run:\nTraceback\n  File "x"\n${'y '.repeat(2_000)}`, 'mend it'),
+    (text) => text,
   );
   expect(line).not.toContain('\n');
   expect(line.length).toBeLessThanOrEqual(600);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Supervisor } from '../../src/clients/supervisor.js';
+import { harmOfEnd, type Supervisor } from '../../src/clients/supervisor.js';
 import { createPlanner } from '../../src/runner/plan.js';
 import { runbook } from '../runbook/spec.js';
 import { digest, kindsWith, redact, still, targetsOf } from './sample.js';
@@ -12,7 +12,7 @@ describe('a request where the end of the bot ends what it started', () => {
       targets: still,
       digest,
       redact,
-      supervisor: async () => supervisor,
+      harmOfEnd: async () => harmOfEnd(supervisor),
     });
     const block = runbook.phases.find((one) => one.id === phase);
     if (block === undefined) throw new Error(`there is no phase ${phase}`);

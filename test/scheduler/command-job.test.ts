@@ -201,7 +201,12 @@ describe('any program', () => {
 
 describe('what a program says', () => {
   const said = (stdout: string, stderr = '', expect?: object) =>
-    readSaid(CommandArgs.parse({ argv: ['x', '--json'], ...(expect ? { expect } : {}) }), stdout, stderr);
+    readSaid(
+      CommandArgs.parse({ argv: ['x', '--json'], ...(expect ? { expect } : {}) }),
+      stdout,
+      stderr,
+      (text) => text,
+    );
 
   test('figures, also of several answers', () => {
     expect(said('[{"a": 1, "b": true}, {"a": 2}]')).toEqual({ kind: 'nothing_wrong', counts: { a: 3 } });

@@ -97,7 +97,14 @@ async function downgrade(
     const written = last?.kind === 'refused' && last.observed?.refused?.code === 'rows_changed';
     const again = untouched && (last?.kind === 'lock_timeout' || written);
     const lockTimeout = spoken(args['lock-timeout']);
-    const outcome = await judge(name, planned.plan, { results, after, lockTimeout, blockers, look });
+    const outcome = await judge(name, planned.plan, {
+      results,
+      after,
+      lockTimeout,
+      blockers,
+      look,
+      redact: context.redact,
+    });
     const { differing, ...execution } = await executionOf(
       {
         plan: planned.plan,

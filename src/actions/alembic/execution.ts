@@ -7,6 +7,7 @@ import { approvedFiles, type MigrationPlan } from '../../checks/plan/migration-p
 import type { Observed } from '../../clients/alembic/observed.js';
 import type { MigrateResult } from '../../clients/alembic.js';
 import type { TargetConfig } from '../../config.js';
+import { shortLine } from '../../excerpt.js';
 import type { Outcome, StepContext } from '../../runbook/step-kind.js';
 
 /** What was sent in one step, and how it is to be compared. */
@@ -57,6 +58,7 @@ export async function executionOf(sent: Sent, context: StepContext<TargetConfig>
     before,
     look,
     arrived: arrived && unseen.length === 0,
+    redact: context.redact,
   });
   const texts = different.statements.map(
     ({ text, note }) => `${text};${note === undefined ? '' : `  -- ${note}`}`,
@@ -67,7 +69,7 @@ export async function executionOf(sent: Sent, context: StepContext<TargetConfig>
       ...unseen,
       ...different.gaps,
       ...different.notes.map((note) => `${note}${arrived ? '' : whatStayed(observed)}`),
-      ...unapprovedPrograms(plan, observed),
+      ...unapprovedPrograms(plan, observed, context.redact),
       ...unapprovedFiles(plan, observed, context.target.directory),
     ],
     differing: texts.length === 0 ? '' : ['', '', 'Not as approved:', ...texts].join('\n'),
@@ -81,13 +83,19 @@ function whatStayed(observed: readonly Observed[]): string {
 }
 
 /** Programs that only the run started: what they did is in no record. */
-function unapprovedPrograms(plan: MigrationPlan, observed: readonly Observed[]): string[] {
+function unapprovedPrograms(
+  plan: MigrationPlan,
+  observed: readonly Observed[],
+  redact: (text: string) => string,
+): string[] {
   const approved = new Set((plan.observed?.programs ?? []).map((argv) => JSON.stringify(argv)));
   const started = observed.flatMap(({ programs }) =>
     programs.filter((argv) => !approved.has(JSON.stringify(argv))).map((argv) => argv.join(' ')),
   );
   if (started.length === 0) return [];
-  const shown = listed([...new Set(started)].slice(0, namedFiles).map((line) => line.slice(0, 100)));
+  const shown = listed(
+    [...new Set(started)].slice(0, namedFiles).map((line) => shortLine(line, 100, redact)),
+  );
   return [
     `${plural(started.length, 'program')} started that no request showed, and whose work was not observed: ${shown}`,
   ];

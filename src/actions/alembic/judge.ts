@@ -18,6 +18,8 @@ export interface Ran {
   readonly lockTimeout: string;
   readonly blockers: readonly string[];
   readonly look: Look;
+  /** Applied to statements before they are shortened. */
+  redact(text: string): string;
 }
 
 /** Compares what Alembic did with the plan, and the revision of now with the one that was wanted. */
@@ -34,7 +36,7 @@ export async function judge(name: string, plan: MigrationPlan, ran: Ran): Promis
   if (isAt(after.stored, plan.to)) return arrived(name, plan, results, ended);
   if (isAt(after.stored, plan.from)) return unmoved(where, plan, ran, ended);
   const stayed = await stayedOf(observedOf(results), ran.look);
-  const part = stayed.kind === 'nothing' ? '' : `; ${sayStayed(stayed)}`;
+  const part = stayed.kind === 'nothing' ? '' : `; ${sayStayed(stayed, ran.redact)}`;
   return failed(
     `${ended}; ${where}, which is neither ${sayRevisions(plan.from)} nor ${sayRevisions(plan.to)}${part}`,
   );
@@ -86,7 +88,7 @@ async function unmoved(where: string, plan: MigrationPlan, ran: Ran, ended: stri
     return failed(
       stayed.kind === 'nothing'
         ? `${ended}. ${still}, nothing was changed`
-        : `${ended}. ${still}; ${sayStayed(stayed)}`,
+        : `${ended}. ${still}; ${sayStayed(stayed, ran.redact)}`,
     );
   }
   if (!observed && result?.kind === 'done') {
@@ -102,7 +104,7 @@ async function unmoved(where: string, plan: MigrationPlan, ran: Ran, ended: stri
       `Alembic ran ${done.map(sayStep).join(', ')} and ended without an error, but committed nothing; ${still}. env.py has to commit its transaction`,
     );
   }
-  const sentence = `${ended}; ${still}, expected ${sayRevisions(plan.to)}; ${sayStayed(stayed)}`;
+  const sentence = `${ended}; ${still}, expected ${sayRevisions(plan.to)}; ${sayStayed(stayed, ran.redact)}`;
   return stayed.kind === 'unknown' ? unknown(sentence) : failed(sentence);
 }
 

@@ -96,7 +96,7 @@ async function probeMigration(
     ? { kind: 'not_done', evidence: `${where} still, and no session or process of this step is left` }
     : {
         kind: 'unknown',
-        evidence: `${where} still, but ${sayStayed(stayed)}`,
+        evidence: `${where} still, but ${sayStayed(stayed, context.redact)}`,
         ...(await told(executed)),
       };
 }

@@ -60,7 +60,14 @@ async function upgrade(
   });
   const lockTimeout = spoken(args['lock-timeout']);
   const look = lookIn(target);
-  const outcome = await judge(target.name, planned.plan, { results, after, lockTimeout, blockers, look });
+  const outcome = await judge(target.name, planned.plan, {
+    results,
+    after,
+    lockTimeout,
+    blockers,
+    look,
+    redact: context.redact,
+  });
   const { differing, ...execution } = await executionOf(
     { plan: planned.plan, observed: observedOf(results), arrived: outcome.result === 'passed' },
     context,

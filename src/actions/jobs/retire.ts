@@ -137,7 +137,11 @@ function placed(context: StepContext<TargetConfig>, index: number): StepContext<
 }
 
 function where(deps: StepDeps, args: CommandArgs, context: StepContext<TargetConfig>) {
-  return { work: workFolder(deps, context), cwd: resolve(context.target.directory, args.cwd ?? '.') };
+  return {
+    work: workFolder(deps, context),
+    cwd: resolve(context.target.directory, args.cwd ?? '.'),
+    redact: context.redact,
+  };
 }
 
 function lines(args: CommandArgs, { summary, output }: Outcome): string[] {

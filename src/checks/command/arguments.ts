@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { firstWords } from '../../excerpt.js';
 import { Expectation, isPattern } from '../expectation.js';
 import { quoted } from '../quoted.js';
 
@@ -48,6 +49,5 @@ export type CommandArgs = z.infer<typeof CommandArgs>;
 
 /** A command's name in a sentence: the program and what follows at once, quoted as it would be typed. */
 export function shortName(args: Pick<CommandArgs, 'argv'>): string {
-  const name = args.argv.slice(0, 3).map(quoted).join(' ');
-  return name.length > 80 ? `${name.slice(0, 79)}…` : name;
+  return firstWords(args.argv.slice(0, 3).map(quoted).join(' '), 80);
 }

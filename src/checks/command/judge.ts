@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { LosslessNumber, parse } from 'lossless-json';
 import type { ProcessResult } from '../../clients/process.js';
+import { beginningOf } from '../../excerpt.js';
 import type { Outcome } from '../../runbook/step-kind.js';
 import { mismatch, show, valueAt } from '../expectation.js';
 import { failed, listed, passed, spoken, unknown } from '../outcome.js';
@@ -11,6 +12,7 @@ import { type JunitVerdict, judgeJunit } from './junit.js';
 export interface CommandPlace {
   readonly work: string;
   readonly cwd: string;
+  redact(text: string): string;
 }
 
 /** Whether a command's end is what was expected: exit code, output and report together. */
@@ -32,7 +34,7 @@ export async function judgeCommand(
   }
   const junit = await judgeJunitOf(args, place);
   const problems = [
-    ...outputProblems(args, result.stdout, result.stderr),
+    ...outputProblems(args, result, place),
     ...(junit?.problems ?? []),
     ...(args.expect.exit.includes(result.exitCode)
       ? []
@@ -50,10 +52,14 @@ export async function judgeCommand(
 async function judgeJunitOf(args: CommandArgs, place: CommandPlace): Promise<JunitVerdict | null> {
   const { junit } = args.expect;
   if (junit === undefined) return null;
-  return judgeJunit(junit, resolve(place.cwd, junit.file.replaceAll('{work}', place.work)));
+  return judgeJunit(junit, resolve(place.cwd, junit.file.replaceAll('{work}', place.work)), place.redact);
 }
 
-function outputProblems({ expect }: CommandArgs, stdout: string, stderr: string): string[] {
+function outputProblems(
+  { expect }: CommandArgs,
+  { stdout, stderr }: { readonly stdout: string; readonly stderr: string },
+  { redact }: CommandPlace,
+): string[] {
   const problems: string[] = [];
   const json = expect['stdout-json'];
   if (json !== undefined) {
@@ -77,7 +83,7 @@ function outputProblems({ expect }: CommandArgs, stdout: string, stderr: string)
     const pattern = stream === 'stdout' ? expect['stdout-not-matching'] : expect['stderr-not-matching'];
     if (pattern === undefined) continue;
     const line = text.split('\n').find((l) => new RegExp(pattern, 'm').test(l));
-    if (line !== undefined) problems.push(`${stream} says: ${line.trim().slice(0, 200)}`);
+    if (line !== undefined) problems.push(`${stream} says: ${beginningOf(line.trim(), 200, redact)}`);
   }
   return problems;
 }

@@ -1,4 +1,5 @@
 import type { JunitCase } from '../../clients/junit.js';
+import { shortLine } from '../../excerpt.js';
 import { plural } from '../outcome.js';
 import type { CommandExpectation } from './arguments.js';
 
@@ -15,6 +16,7 @@ export interface JunitVerdict {
 export async function judgeJunit(
   expected: NonNullable<CommandExpectation['junit']>,
   path: string,
+  redact: (text: string) => string,
 ): Promise<JunitVerdict> {
   // Loaded at the first report: the start of the bot has no use for an XML parser.
   const { readJunit } = await import('../../clients/junit.js');
@@ -34,10 +36,10 @@ export async function judgeJunit(
     problems: [
       ...(badFailures.length === 0
         ? []
-        : [`${plural(badFailures.length, 'test')} failed: ${said(badFailures)}`]),
+        : [`${plural(badFailures.length, 'test')} failed: ${said(badFailures, redact)}`]),
       ...(badSkips.length === 0
         ? []
-        : [`${plural(badSkips.length, 'test')} skipped without leave: ${said(badSkips)}`]),
+        : [`${plural(badSkips.length, 'test')} skipped without leave: ${said(badSkips, redact)}`]),
       ...(ran < expected['min-tests']
         ? [`${plural(ran, 'test')} ran, expected at least ${expected['min-tests']}`]
         : []),
@@ -56,18 +58,17 @@ function names(one: JunitCase, accepted: readonly string[]): boolean {
   return accepted.some((name) => name === one.name || full === name || full.endsWith(`.${name}`));
 }
 
-function said(cases: readonly JunitCase[]): string {
+function said(cases: readonly JunitCase[], redact: (text: string) => string): string {
   return cases
     .slice(0, 5)
     .map(
       (c) =>
-        `${c.classname.split('.').at(-1) ?? ''}.${c.name}${c.message === '' ? '' : ` (${firstLine(c.message)})`}`,
+        `${c.classname.split('.').at(-1) ?? ''}.${c.name}${c.message === '' ? '' : ` (${shortLine(firstLine(c.message), 120, redact)})`}`,
     )
     .concat(cases.length > 5 ? [`and ${cases.length - 5} more`] : [])
     .join(', ');
 }
 
 function firstLine(text: string): string {
-  const line = text.trim().split('\n')[0] ?? '';
-  return line.length > 120 ? `${line.slice(0, 119)}…` : line;
+  return text.trim().split('\n')[0] ?? '';
 }

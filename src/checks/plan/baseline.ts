@@ -1,5 +1,6 @@
 import { differences } from '../../clients/sql/differences.js';
 import { parseScript } from '../../clients/sql/parse-script.js';
+import { shortLine } from '../../excerpt.js';
 import type { Executed, ExecutedElsewhere } from '../../runbook/executed.js';
 import { plural } from '../outcome.js';
 import { RevisionList } from '../revision-list.js';
@@ -83,7 +84,10 @@ export interface ComparedWith {
   readonly look: Look;
   /** All steps came to their end: what was not executed was left out. */
   readonly arrived: boolean;
+  readonly redact: Redact;
 }
+
+type Redact = (text: string) => string;
 
 /** How an execution differs from what was approved: in words, and every statement that the words do not quote. */
 export interface Differing {
@@ -98,7 +102,7 @@ const none: Differing = { gaps: [], notes: [], statements: [] };
 /** Whether what was executed is what was approved, told kind by kind; empty when it is. */
 export async function executionNotes(
   { statements, whole }: ExecutedList,
-  { plan, before, look, arrived }: ComparedWith,
+  { plan, before, look, arrived, redact }: ComparedWith,
 ): Promise<Differing> {
   const lost = whole ? [] : ['more was executed than could be recorded: the rest is not compared'];
   if (before === null && plan.sql.kind === 'unprintable') return { ...none, gaps: lost };
@@ -114,7 +118,7 @@ export async function executionNotes(
   const complete = whole && arrived && gap === null;
   return {
     gaps: [...lost, ...(gap === null ? [] : [`compared with a part of what was approved: ${gap}`])],
-    notes: notesOf({ ...difference, missing: complete ? difference.missing : [] }, source),
+    notes: notesOf({ ...difference, missing: complete ? difference.missing : [] }, source, redact),
     statements: [
       ...difference.strange,
       ...difference.repeated.map(({ statement }) => statement),
@@ -130,7 +134,12 @@ function sourceOf(before: ExecutedElsewhere | null, gap: string | null): string 
 
 const formOf = ({ normalForm }: Told) => normalForm;
 
-function notesOf({ strange, repeated, otherValues, missing, moved }: Compared, source: string): string[] {
+function notesOf(
+  { strange, repeated, otherValues, missing, moved }: Compared,
+  source: string,
+  redact: Redact,
+): string[] {
+  const lineOf = ({ text }: Told) => shortLine(text, 120, redact);
   const told = (statements: readonly Told[], words: string) =>
     statements.length === 0
       ? []
@@ -155,9 +164,4 @@ const quoted = 3;
 function sayThem(lines: readonly string[]): string {
   const more = lines.length - quoted;
   return `${lines.slice(0, quoted).join('; ')}${more > 0 ? `; … and ${counted(more)} more in the output` : ''}`;
-}
-
-function lineOf({ text }: Told): string {
-  const line = text.replace(/\s+/g, ' ').trim();
-  return line.length > 120 ? `${line.slice(0, 119)}…` : line;
 }

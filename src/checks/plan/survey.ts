@@ -1,4 +1,5 @@
 import type { TargetConfig } from '../../config.js';
+import { shortLine } from '../../excerpt.js';
 import type { ExecutedElsewhere } from '../../runbook/executed.js';
 import type { PlannedSql } from '../../runbook/planned.js';
 import type { PlanContext, Survey } from '../../runbook/step-kind.js';
@@ -50,8 +51,8 @@ export async function surveyed(
         ...shown.unprinted,
       },
     ],
-    headline: [...unseen(plan, context.target.name), ...shown.headline],
-    warnings: [...planWarnings(plan), ...codeWarnings(code)],
+    headline: [...unseen(plan, context), ...shown.headline],
+    warnings: [...planWarnings(plan, context.redact), ...codeWarnings(code)],
   };
 }
 
@@ -101,11 +102,14 @@ async function shownBefore(
 }
 
 /** What cannot be shown before it runs, which an approver must read before everything else. */
-export function unseen(plan: MigrationPlan, target: string): string[] {
+export function unseen(
+  plan: MigrationPlan,
+  { target, redact }: Pick<PlanContext<TargetConfig>, 'target' | 'redact'>,
+): string[] {
   const { observed, sql } = plan;
   if (observed === null) {
     return [
-      `Alembic of ${target} could not be observed. Not verified: which database it changes, that the lock timeout holds, which files it reads, what it executes`,
+      `Alembic of ${target.name} could not be observed. Not verified: which database it changes, that the lock timeout holds, which files it reads, what it executes`,
     ];
   }
   const missing = revisionsOf(plan).filter((revision) => !scriptIsRead(plan, revision));
@@ -127,7 +131,7 @@ export function unseen(plan: MigrationPlan, target: string): string[] {
       : []),
     ...(observed.programs.length > 0
       ? [
-          `Alembic starts other programs, whose work is not in the SQL: ${listed(observed.programs.map(sayProgram))}`,
+          `Alembic starts other programs, whose work is not in the SQL: ${listed(observed.programs.map((argv) => shortLine(argv.join(' '), longest, redact)))}`,
         ]
       : []),
     ...(missing.length > 0 ? [`The file of ${listed(missing)} was not found, so no approval covers it`] : []),
@@ -149,12 +153,11 @@ function scriptIsRead(plan: MigrationPlan, revision: string): boolean {
   return script !== undefined && plan.observed?.files.has(script.path) === true;
 }
 
-function sayProgram(argv: readonly string[]): string {
-  return shorten(argv.join(' '));
-}
+/** Of a statement or a program in a sentence, characters. */
+const longest = 100;
 
 /** What an approver must know about a plan. */
-export function planWarnings(plan: MigrationPlan): string[] {
+export function planWarnings(plan: MigrationPlan, redact: (text: string) => string): string[] {
   const revisions = revisionsOf(plan);
   const [outside, findings] = plan.sql.kind === 'printed' ? [plan.sql.outside, plan.sql.findings] : [[], []];
   const losses = findings.filter((f) => f.rank === 'data-loss');
@@ -162,7 +165,7 @@ export function planWarnings(plan: MigrationPlan): string[] {
     ...(outside.length === 0
       ? []
       : [
-          `${plural(outside.length, 'statement')} outside the transaction: a failure half-way leaves what ran before (${shorten(outside[0] ?? '')})`,
+          `${plural(outside.length, 'statement')} outside the transaction: a failure half-way leaves what ran before (${shortLine(outside[0] ?? '', longest, redact)})`,
         ]),
     ...(revisions.length > 1
       ? [
@@ -170,7 +173,9 @@ export function planWarnings(plan: MigrationPlan): string[] {
         ]
       : []),
     ...(losses.length > 0 && plan.direction === 'upgrade'
-      ? [`${plural(losses.length, 'statement')} may lose data: ${shorten(losses[0]?.statement ?? '')}`]
+      ? [
+          `${plural(losses.length, 'statement')} may lose data: ${shortLine(losses[0]?.statement ?? '', longest, redact)}`,
+        ]
       : []),
   ];
 }
@@ -186,9 +191,4 @@ function codeWarnings(code: CodeState): string[] {
     ...(code.commit === null ? ['the code is not in a git repository, so no commit names it'] : []),
     ...(code.partial === null ? [] : [code.partial]),
   ];
-}
-
-function shorten(statement: string): string {
-  const line = statement.replace(/\s+/g, ' ').trim();
-  return line.length > 100 ? `${line.slice(0, 99)}…` : line;
 }

@@ -27,6 +27,16 @@ const SessionFacts = {
 
 const Value = z.union([z.null(), z.boolean(), z.string(), z.object({ type: z.string(), text: z.string() })]);
 
+/** How much the observer keeps of a word of a command line and of a message, in characters. */
+const LONGEST_WORD = 500;
+const LONGEST_MESSAGE = 2_000;
+
+/** Text that is as long as it may be was perhaps cut: the mark says so to people, and to the redactor. */
+function cutAt(longest: number) {
+  // Characters of Python are code points.
+  return z.string().transform((text) => ([...text].length >= longest ? `${text}…` : text));
+}
+
 /** One line of the observer's report; what each tells of is explained in python/m10_observer/__init__.py. */
 const ReportEvent = z.discriminatedUnion('event', [
   z.object({ event: z.literal('hello'), python: z.string(), alembic: z.string(), sqlalchemy: z.string() }),
@@ -36,7 +46,7 @@ const ReportEvent = z.discriminatedUnion('event', [
     sha256: z.string(),
     package: z.string().nullable(),
   }),
-  z.object({ event: z.literal('program'), argv: z.array(z.string()) }),
+  z.object({ event: z.literal('program'), argv: z.array(cutAt(LONGEST_WORD)) }),
   z.object({
     event: z.literal('scripts'),
     heads: z.array(z.string()),
@@ -127,7 +137,7 @@ const ReportEvent = z.discriminatedUnion('event', [
     where: z.string(),
     step: z.int().nullable(),
     classes: z.array(z.string()),
-    message: z.string(),
+    message: cutAt(LONGEST_MESSAGE),
     sqlstate: z.string().nullable(),
     schema: z.string().nullable().default(null),
   }),

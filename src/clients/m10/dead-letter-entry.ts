@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
+import { firstWords } from '../../excerpt.js';
 import { jsonMembers } from '../json-text.js';
 import { isMessageId, replayFields } from './stream-names.js';
 
@@ -137,9 +138,12 @@ export function messageOf(fields: readonly Field[]): readonly Field[] {
 /** The first characters of a dead letter, for people. */
 export function excerptOf(fields: readonly Field[], limit = 600): string {
   const text = fields
-    .map(([name, value]) => `${clean(name.subarray(0, 100))}: ${clean(value.subarray(0, limit))}`)
+    .map(
+      ([name, value]) =>
+        `${clean(name.subarray(0, 100))}: ${clean(value.subarray(0, limit))}${value.length > limit ? '…' : ''}`,
+    )
     .join('\n');
-  return text.length > limit ? `${text.slice(0, limit)} …` : text;
+  return firstWords(text, limit);
 }
 
 function clean(bytes: Buffer): string {

@@ -81,9 +81,11 @@ async function run(deps: OutboxProcessorDeps, context: JobContext): Promise<JobR
   if (context.dryRun) {
     return failing(tally, () => preview(database, router, config.http.allow));
   }
+  const redact = deps.redact ?? context.redact;
   const http = createHttpSender({
     ...config.http,
     secret: config.http.secret,
+    redact,
     timeoutMs: config.http.timeout,
     now: context.now,
     resolve: deps.resolve,
@@ -99,7 +101,7 @@ async function run(deps: OutboxProcessorDeps, context: JobContext): Promise<JobR
       target: context.target,
       channels: [deps.channel, ...config['notify-channels']],
       notice: deps.notice,
-      redact: deps.redact ?? ((text) => text),
+      redact,
     }),
   });
   // Of this run alone: what an earlier run left on lease is not ours.

@@ -46,7 +46,7 @@ async function attempt(deps: DeliverDeps, event: OutboxEvent, stop: Stop): Promi
     case 'webhook':
       return sendAsked(deps, event, webhookRequest(event), stop);
     case 'notify':
-      return sendNotice(event, deps.channels, deps.notice);
+      return sendNotice(event, deps.channels, deps.notice, deps.redact);
     case 'handler':
       return handle(deps, event, route.handler, stop);
     case 'local':
@@ -75,7 +75,7 @@ async function handle(
 ): Promise<Try> {
   return 'url' in handler
     ? deps.http.send(event, handlerRequest(handler.url, event), stop)
-    : runProgram(deps.processes, deps.target, handler, event, stop);
+    : runProgram(deps, handler, event, stop);
 }
 
 /** One line that PostgreSQL takes, which knows no NUL in a text. */

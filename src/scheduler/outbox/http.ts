@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import type { LookupFunction } from 'node:net';
 import { Agent, Pool } from 'undici';
+import { shortLine } from '../../excerpt.js';
 import { createRedactor } from '../../redact.js';
 import { done, failed, type OutboxEvent, type Try } from './event.js';
 import { exchange } from './exchange.js';
@@ -21,6 +22,7 @@ export interface HttpSenderOptions {
   /** For a whole delivery, from the look-up to the end of the answer, ms. */
   readonly timeoutMs: number;
   readonly secret: string | undefined;
+  readonly redact: (text: string) => string;
   /** ms since the epoch */
   readonly now: () => number;
   /** The system's own look-up when not given. */
@@ -128,7 +130,8 @@ export function createHttpSender(options: HttpSenderOptions): HttpSender {
     const sent = [...secrets, ...Object.values(what.headers), options.secret ?? ''].filter(
       (part) => part.length >= 6,
     );
-    const shown = createRedactor(sent).redact(text).replace(/\s+/g, ' ').trim().slice(0, SHOWN_CHARACTERS);
+    const { redact } = createRedactor(sent);
+    const shown = shortLine(text, SHOWN_CHARACTERS, (part) => options.redact(redact(part)));
     const says = shown === '' ? '.' : `: ${shown}`;
     if (status >= 400) return `${what.url.host} answered ${status}${says}`;
     const to =

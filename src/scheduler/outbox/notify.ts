@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { beginningOf } from '../../excerpt.js';
 import { done, failed, nameOf, type OutboxEvent, type Try } from './event.js';
 import { poison } from './request.js';
 
@@ -35,6 +36,7 @@ export async function sendNotice(
   event: OutboxEvent,
   channels: readonly [string, ...string[]],
   notice: (notice: Notice) => Promise<void>,
+  redact: (text: string) => string,
 ): Promise<Try> {
   const read = Payload.safeParse(event.payload);
   if (!read.success) return failed(`The payload cannot be used: ${poison(read.error).why}`);
@@ -45,7 +47,7 @@ export async function sendNotice(
     );
   }
   const whole = (read.data.text ?? read.data.message ?? '').trim();
-  const text = whole.length > LONGEST ? `${whole.slice(0, LONGEST - 1)}…` : whole;
+  const text = beginningOf(whole, LONGEST, redact);
   // Ids begin anew when the table is made anew, after a rollback: an id alone would hold back a later notice.
   // Told as a moment, since the time zone of a session is a setting.
   const eventId = `${event.id}@${Date.parse(event.publishedAt)}`;

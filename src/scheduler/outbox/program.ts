@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { lastWords } from '../../clients/process/ids.js';
 import type { Processes } from '../../clients/process.js';
 import type { TargetConfig } from '../../config.js';
+import { endOf } from '../../excerpt.js';
 import { done, failed, jsonOf, type OutboxEvent, type Try } from './event.js';
 import type { Stop } from './stop.js';
 
@@ -20,12 +21,16 @@ const SHOWN_CHARACTERS = 300;
  * Exit code 0 is success. The same event may come again, so a program goes by its id.
  */
 export async function runProgram(
-  processes: Processes,
-  target: TargetConfig,
+  deps: {
+    readonly processes: Processes;
+    readonly target: TargetConfig;
+    readonly redact: (text: string) => string;
+  },
   handler: ProgramHandler,
   event: OutboxEvent,
   stop: Stop,
 ): Promise<Try> {
+  const { processes, target, redact } = deps;
   const id = `outbox-${target.name.replace(/[^\w.-]/g, '_')}/${event.id}/${randomUUID()}`;
   const [name] = handler.argv;
   const ending = new AbortController();
@@ -42,7 +47,7 @@ export async function runProgram(
       signal: ending.signal,
     });
     if (end.kind === 'exited' && end.exitCode === 0) return done;
-    const said = lastWords(end).trim().replace(/\s+/g, ' ').slice(-SHOWN_CHARACTERS);
+    const said = endOf(redact(lastWords(end)).trim().replace(/\s+/g, ' '), SHOWN_CHARACTERS, redact);
     const words = said === '' ? '.' : `: ${said}`;
     switch (end.kind) {
       case 'exited':

@@ -153,6 +153,7 @@ export function useStreams(): Streams {
         lock: { name: 'm10:test', holder: 'test:host:1', held: () => true },
         signal: new AbortController().signal,
         dryRun: false,
+        redact: (text) => text,
         now: Date.now,
         log: { info: () => {}, warn: () => {}, error: () => {} },
         ...given,

@@ -158,6 +158,7 @@ export function usePost(): Post {
           lock: { name: job.lock, holder: `m10bot:test:${runs}`, held: () => true },
           signal: new AbortController().signal,
           dryRun: false,
+          redact: (text) => text,
           now: Date.now,
           log: { info: () => {}, warn: () => {}, error: () => {} },
           ...context,
