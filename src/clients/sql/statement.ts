@@ -56,6 +56,8 @@ export interface StatementFacts {
   readonly relations: readonly RelationUse[];
   /** Functions that it calls, as written. */
   readonly functions: readonly string[];
+  /** What of it a rollback does not undo: functions that act outside of the transaction, COPY … PROGRAM. */
+  readonly lasting: readonly string[];
   readonly created: readonly NamedObject[];
   readonly dropped: readonly NamedObject[];
   /** CONCURRENTLY: PostgreSQL refuses it inside a transaction. */
@@ -89,6 +91,7 @@ export const unparsedFacts: StatementFacts = {
   node: null,
   relations: [],
   functions: [],
+  lasting: [],
   created: [],
   dropped: [],
   concurrent: false,
