@@ -2,15 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { StepDeps } from '../../checks/deps.js';
 import { rendered } from '../../checks/environment.js';
 import { failed, passed, spoken } from '../../checks/outcome.js';
+import type { MigrationPlan } from '../../checks/plan/migration-plan.js';
 import type { Plans } from '../../checks/plan/plans.js';
 import { surveyOf } from '../../checks/plan/survey.js';
 import { isAt, sayRevision, sayRevisions } from '../../checks/revision.js';
+import type { MigrateResult } from '../../clients/alembic.js';
 import type { TargetConfig } from '../../config.js';
 import { defineKind, type Outcome, type StepContext, type StepKind } from '../../runbook/step-kind.js';
+import type { Aftermath } from './after.js';
 import { DowngradeArgs as Args, type DowngradeArgs } from './arguments.js';
 import { attemptId } from './attempts.js';
 import { readBefore } from './before.js';
-import { judge } from './judge.js';
+import { judge, stayedAfter } from './judge.js';
 import { executionOf, migrate, planAsApproved } from './migrate.js';
 import { probeDowngrade } from './probe.js';
 import { outputOf } from './words.js';
@@ -65,6 +68,7 @@ async function downgrade(
   }
   if (before.inTheWay !== null) return failed(`${before.inTheWay} on ${name}; nothing was run`);
 
+  const earlier: MigrateResult[] = [];
   for (let attempt = 1; ; attempt += 1) {
     // Anew for each attempt: the pause between two may be long.
     const planned = await planAsApproved(plans, 'downgrade', args, context);
@@ -77,10 +81,10 @@ async function downgrade(
     if (blockers.length > 0) log.push('In the way:', ...blockers);
     log.push('');
     const output = log.join('\n').trim();
-    const again =
-      results.at(-1)?.kind === 'lock_timeout' && after.kind === 'settled' && isAt(after.stored, args.from);
     const lockTimeout = spoken(args['lock-timeout']);
-    const outcome = await judge(name, planned.plan, { results, after, lockTimeout, blockers });
+    const outcome = await judge(name, planned.plan, { results, earlier, after, lockTimeout, blockers });
+    const again = await mayTryAgain(planned.plan, results, after);
+    earlier.push(...results);
     const execution = await executionOf(planned.plan, results, context);
     if (!again) {
       const tries = attempt === 1 || outcome.result !== 'passed' ? '' : `, in attempt ${attempt}`;
@@ -92,4 +96,17 @@ async function downgrade(
     }
     await sleep(args.backoff * 2 ** (attempt - 1), undefined, { signal }).catch(() => undefined);
   }
+}
+
+/** A lock was in the way, and the database is as it was approved: what stayed of an attempt was never part of a plan. */
+async function mayTryAgain(
+  plan: MigrationPlan,
+  results: readonly MigrateResult[],
+  after: Aftermath,
+): Promise<boolean> {
+  const kind = results.at(-1)?.kind;
+  if (kind !== 'lock_timeout' && kind !== 'lock_nowait' && kind !== 'lock_unavailable') return false;
+  if (after.kind !== 'settled' || !isAt(after.stored, plan.from)) return false;
+  const { committed, lasting, uncertain, unanswered } = await stayedAfter(plan, { results }, after);
+  return committed.length + lasting.length + uncertain.length + unanswered.length === 0;
 }

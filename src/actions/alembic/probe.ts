@@ -49,7 +49,7 @@ async function probeMigration(
   }
   const { target, applicationName } = context;
   const own = await sessionsOf(processes, started, applicationName);
-  const seen = await sight(revisions, target, own);
+  const seen = await sight(revisions, target, own, own.observed);
   if (seen.kind === 'unread') return { kind: 'unknown', evidence: seen.why };
   const [session] = seen.sessions;
   if (session !== undefined) {
@@ -75,7 +75,7 @@ async function probeMigration(
     return { kind: 'unknown', evidence: `${where}, which is ${neither}` };
   }
   // A session that was never seen under a verified identity may be at work under another name.
-  const stayed = await stayedOf(own.observed);
+  const stayed = await stayedOf(own.observed, { traces: seen.traces, version: 'kept' });
   return stayed.kind === 'nothing'
     ? { kind: 'not_done', evidence: `${where} still, and no session or process of this step is left` }
     : { kind: 'unknown', evidence: `${where} still, but ${sayStayed(stayed)}` };

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import type { Observed, ObservedStatement } from '../../clients/alembic/observed.js';
+import { migrationContext, type Observed, type ObservedStatement } from '../../clients/alembic/observed.js';
 import type { ReportValue } from '../../clients/alembic/report.js';
 import type { TableName } from '../../clients/sql/bookkeeping.js';
-import { touchesOnly } from '../../clients/sql/bookkeeping.js';
+import { isBookkeeping, touchesOnly } from '../../clients/sql/bookkeeping.js';
 import { executedForm, type ParamStyle } from '../../clients/sql/executed.js';
+import { effectOfFunction } from '../../clients/sql/functions.js';
 import { parseScript } from '../../clients/sql/parse-script.js';
 import type { ParsedStatement } from '../../clients/sql/statement.js';
 import type { Executed, ExecutedStatement } from '../../runbook/executed.js';
@@ -40,19 +41,34 @@ export async function executedStatements(
       }
     }
   }
-  const whole = observed.every((o) => !o.truncated && o.statements.every((s) => !s.cut));
+  const whole = observed.every((o) => !o.truncated && !o.cut && o.statements.every((s) => !s.cut));
   return { statements, whole };
 }
 
 /** Whether a statement that was made last leaves anything behind beside the row of the version table. */
 export async function leavesSomething(one: Observed, sent: ObservedStatement): Promise<boolean> {
   const parsed = await parsedOf(sent);
-  return parsed.some(
-    (each) => counts(each, versionTableOf(one)) && each.effect !== 'session' && each.effect !== 'locks',
+  return parsed.some((each) => counts(each, versionTableOf(one)) && outlivesSession(each));
+}
+
+/** A setting or a lock goes with its session; a function that is called beside it may do anything. */
+function outlivesSession({ effect, functions }: ParsedStatement): boolean {
+  if (effect !== 'session' && effect !== 'locks') return true;
+  return functions.some((name) => !isPlain(name) && effectOfFunction(name) === null);
+}
+
+/** Whether a transaction changes the row of the version table for good: no savepoint takes it back. */
+export async function movesVersion(one: Observed, sent: readonly ObservedStatement[]): Promise<boolean> {
+  const parsed = (await Promise.all(sent.map(parsedOf))).flat();
+  const version = versionTableOf(one);
+  return (
+    parsed.some((each) => isBookkeeping(each, version)) &&
+    !parsed.some((each) => each.transaction === 'rollback to')
   );
 }
 
-function versionTableOf({ contexts: [context] }: Observed): TableName {
+function versionTableOf(observed: Observed): TableName {
+  const context = migrationContext(observed);
   return { schema: context?.schema ?? null, table: context?.table ?? 'alembic_version' };
 }
 
@@ -88,7 +104,8 @@ function isPlain(name: string): boolean {
   return plain.test(name);
 }
 
-async function parsedOf(sent: ObservedStatement) {
+/** A statement as the parser reads it, once for each row of its parameters. */
+export async function parsedOf(sent: ObservedStatement) {
   const rows = sent.parameters.length === 0 ? [null] : sent.parameters;
   const parsed = await Promise.all(
     rows.map((row) => executedForm(sent.sql, row === null ? null : boundOf(row), styleOf(sent.style))),

@@ -23,6 +23,8 @@ const SessionFacts = {
   lock_timeout_ms: z.int().nullable(),
   statement_timeout_ms: z.int().nullable(),
   application_name: z.string().nullable(),
+  /** What default_transaction_read_only was as the session was opened. */
+  read_only: z.boolean().optional(),
 };
 
 const Value = z.union([z.null(), z.boolean(), z.string(), z.object({ type: z.string(), text: z.string() })]);
@@ -110,9 +112,21 @@ const ReportEvent = z.discriminatedUnion('event', [
   }),
   z.object({ event: z.literal('asks'), what: z.string(), step: z.int().nullable() }),
   z.object({ event: z.literal('truncated'), limit: z.int() }),
-  z.object({ event: z.literal('carried'), connection: z.int().nullable() }),
+  /** Statements outside of a transaction came to their end, the last `count` of the session. */
+  z.object({ event: z.literal('carried'), connection: z.int().nullable(), count: z.int().default(1) }),
+  /** A commit is about to be sent. */
+  z.object({
+    event: z.literal('committing'),
+    connection: z.int().nullable().optional(),
+    xid: z.string().nullable().optional(),
+  }),
   z.object({ event: z.literal('commit'), connection: z.int().nullable().optional() }),
-  z.object({ event: z.literal('rollback'), connection: z.int().nullable().optional() }),
+  z.object({
+    event: z.literal('rollback'),
+    connection: z.int().nullable().optional(),
+    /** With which the server refused the commit before it. */
+    sqlstate: z.string().nullable().optional(),
+  }),
   z.object({
     event: z.literal('error'),
     where: z.string(),
@@ -121,6 +135,9 @@ const ReportEvent = z.discriminatedUnion('event', [
     message: z.string(),
     sqlstate: z.string().nullable(),
     schema: z.string().nullable().default(null),
+    /** The function of the server's source that raised it. */
+    routine: z.string().nullable().default(null),
+    connection: z.int().nullable().default(null),
   }),
   z.object({
     event: z.literal('refused'),
@@ -147,12 +164,19 @@ export type ReportEventOf<K extends ReportEvent['event']> = Extract<ReportEvent,
 export type ReportStep = z.infer<typeof RevisionStep>;
 export type ReportValue = z.infer<typeof Value>;
 
+/** What could be read of a report. */
+export interface Report {
+  readonly events: readonly ReportEvent[];
+  /** Its end or a part of it was not written, as on a full disk: what it does not have may have happened. */
+  readonly cut: boolean;
+}
+
 /**
- * Reads a report, also one whose writer was killed in the middle of its last line.
+ * Reads a report, also one that could not be written to its end.
  * @returns null when there is none: nothing was observed
  * @throws Error for a line that is no event: observer and bot are of different versions
  */
-export async function readReport(path: string): Promise<ReportEvent[] | null> {
+export async function readReport(path: string): Promise<Report | null> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
@@ -162,5 +186,21 @@ export async function readReport(path: string): Promise<ReportEvent[] | null> {
   }
   const lines = text.split('\n');
   // What follows the last line break was not written to its end.
-  return lines.slice(0, -1).map((line) => ReportEvent.parse(JSON.parse(line)));
+  let cut = lines.at(-1) !== '';
+  const events = lines.slice(0, -1).flatMap((line) => {
+    const value = jsonOf(line);
+    // Written in part, and the next line behind it when there was room again.
+    if (value === undefined) cut = true;
+    return value === undefined ? [] : [ReportEvent.parse(value)];
+  });
+  return { events, cut };
+}
+
+function jsonOf(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
