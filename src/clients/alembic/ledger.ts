@@ -19,12 +19,20 @@ export interface Fates {
   readonly unanswered: readonly UnansweredCommit[];
 }
 
+interface Commit {
+  xid: string | null | undefined;
+  readonly statements: ObservedStatement[];
+}
+
 interface Connection {
   /** Of the transaction that is open. */
   open: ObservedStatement[];
   /** Outside of a transaction, since the last end that was seen. */
   alone: ObservedStatement[];
-  unanswered: { xid: string | null | undefined; statements: ObservedStatement[] }[];
+  /** The commit that was sent last and has no answer yet. */
+  sent: Commit | null;
+  /** Earlier ones that will never have one. */
+  unanswered: Commit[];
   /** SQL ended the transaction and the driver does not know: what follows runs outside of one. */
   loose: boolean;
   /** SQL since the last end that was seen. */
@@ -41,7 +49,7 @@ export function createLedger() {
   const of = (id: number | null | undefined): Connection => {
     const known = connections.get(id ?? null);
     if (known !== undefined) return known;
-    const made = { open: [], alone: [], unanswered: [], loose: false, last: '', driver: null };
+    const made = { open: [], alone: [], sent: null, unanswered: [], loose: false, last: '', driver: null };
     connections.set(id ?? null, made);
     return made;
   };
@@ -57,6 +65,12 @@ export function createLedger() {
     else if (!hadLoose) connection.loose = false;
   };
 
+  /** No answer to the last commit will come any more. */
+  const giveUp = (connection: Connection) => {
+    if (connection.sent !== null) connection.unanswered.push(connection.sent);
+    connection.sent = null;
+  };
+
   return {
     connected(id: number, driver: string | null) {
       of(id).driver = driver;
@@ -68,6 +82,14 @@ export function createLedger() {
       if (statement.autocommit || connection.loose) connection.alone.push(statement);
       else connection.open.push(statement);
     },
+    /** More came to be known of a statement. */
+    amended(before: ObservedStatement, now: ObservedStatement) {
+      const { alone, open, sent } = of(before.connection);
+      for (const list of [alone, open, sent?.statements ?? []]) {
+        const at = list.lastIndexOf(before);
+        if (at >= 0) list[at] = now;
+      }
+    },
     /** The last `count` statements were transactions of their own; one before them did not come to its end. */
     carried(id: number | null, count: number) {
       const connection = of(id);
@@ -77,17 +99,23 @@ export function createLedger() {
     committing(id: number | null | undefined, xid: string | null | undefined) {
       const connection = of(id);
       const statements = connection.open.splice(0);
-      const before = connection.unanswered.at(-1);
-      if (statements.length === 0 && before !== undefined) before.xid = xid ?? before.xid;
-      else if (statements.length > 0) connection.unanswered.push({ xid, statements });
+      // Told twice of one commit, by SQLAlchemy and by its driver.
+      if (connection.sent !== null && statements.length === 0) connection.sent.xid ??= xid;
+      else {
+        giveUp(connection);
+        connection.sent = { xid, statements };
+      }
     },
     committed(id: number | null | undefined) {
       const connection = of(id);
       const hadLoose = connection.alone.length > 0;
-      if (transactionWordOf(connection.last) === 'prepare') {
-        // It is out of the session's hands, and whoever knows its name commits it.
-        connection.unanswered.push({ xid: undefined, statements: connection.open.splice(0) });
-      } else committed.push(...(connection.unanswered.pop()?.statements ?? []), ...connection.open.splice(0));
+      const { xid, statements } = connection.sent ?? { xid: undefined, statements: [] };
+      const made = [...statements, ...connection.open.splice(0)];
+      connection.sent = null;
+      // Prepared, it is out of the session's hands: whoever knows its name commits it.
+      if (transactionWordOf(connection.last) === 'prepare')
+        connection.unanswered.push({ xid, statements: made });
+      else committed.push(...made);
       if (connection.loose) committed.push(...connection.alone.splice(-1));
       if (connection.loose) uncertain.push(...connection.alone.splice(0));
       loosen(connection, hadLoose);
@@ -98,7 +126,8 @@ export function createLedger() {
      */
     rolledBack(id: number | null | undefined, refused: boolean) {
       const connection = of(id);
-      if (refused) connection.unanswered.pop();
+      if (refused) connection.sent = null;
+      giveUp(connection);
       connection.open = [];
       uncertain.push(...connection.alone.splice(0));
       loosen(connection, false);
@@ -108,8 +137,10 @@ export function createLedger() {
       return {
         committed,
         uncertain: [...uncertain, ...all.flatMap(([, { alone }]) => alone)],
-        unanswered: all.flatMap(([connection, { unanswered }]) =>
-          unanswered.map((each) => ({ connection, ...each })),
+        unanswered: all.flatMap(([connection, { unanswered, sent }]) =>
+          [...unanswered, ...(sent === null ? [] : [sent])]
+            .filter(({ statements }) => statements.length > 0)
+            .map((each) => ({ connection, ...each })),
         ),
       };
     },
