@@ -97,7 +97,13 @@ export const ConfigFile = z.strictObject({
       }),
     )
     .default([]),
-  state: z.strictObject({ directory: Text.default('.m10') }).prefault({}),
+  state: z
+    .strictObject({
+      directory: Text.default('.m10'),
+      /** How long a shutdown waits for what runs before it leaves it to itself, ms. */
+      'stop-wait': Duration.default(20_000),
+    })
+    .prefault({}),
   jobs: JobsFile.optional(),
 });
 

@@ -54,6 +54,8 @@ export interface Config {
     /** null: an embedded PostgreSQL under the state directory. */
     readonly databaseUrl: string | null;
     readonly directory: string;
+    /** How long a shutdown waits for what runs before it leaves it to itself, ms. */
+    readonly stopWaitMs: number;
   };
   readonly operators: readonly string[];
   /** Lists by name; a gate's `from` names one. */
@@ -137,7 +139,11 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   );
   return freeze({
     slack: { ...slack, channel: read.slack.channel, team: read.slack.team },
-    state: { databaseUrl, directory: from(read.state.directory) },
+    state: {
+      databaseUrl,
+      directory: from(read.state.directory),
+      stopWaitMs: read.state['stop-wait'],
+    },
     operators: read.operators,
     approvers: read.approvers,
     targets,

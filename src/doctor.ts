@@ -23,6 +23,7 @@ import { lookAtRunbook, type RunbookLook, runbookCheck } from './doctor/runbook.
 import { slackChecks } from './doctor/slack.js';
 import { createSlackSession } from './doctor/slack-session.js';
 import { stateCheck } from './doctor/state.js';
+import { supervisorCheck } from './doctor/supervisor.js';
 import { runTogether } from './doctor/together.js';
 import { loadRunbook } from './load-runbook.js';
 import { createRedactor } from './redact.js';
@@ -114,6 +115,7 @@ function checksOf(
     apartCheck(targets, state),
     ...jobsChecks(config, processes),
     linterCheck(processes),
+    supervisorCheck(processes),
     backupsCheck(config),
     runbookCheck(config, () => seen),
   ];

@@ -56,7 +56,7 @@ export function checkRunbook(
   if (!parsed.success) throw new RunbookError(file, issuesToProblems(source, parsed.error.issues));
   const runbook = parsed.data;
   const problems = [
-    ...blocksOf(runbook).flatMap(({ block, path }) =>
+    ...placedBlocks(runbook).flatMap(({ block, path }) =>
       blockProblems(source, runbook, block, path, kinds, config),
     ),
     ...twice(source, 'phases', runbook.phases),
@@ -81,7 +81,7 @@ export function checkRunbook(
 
 type Path = readonly (string | number)[];
 
-function blocksOf(runbook: Runbook): { block: Block; path: Path }[] {
+function placedBlocks(runbook: Runbook): { block: Block; path: Path }[] {
   return [
     ...runbook.phases.map((block, i) => ({ block, path: ['phases', i] })),
     ...runbook.operations.map((block, i) => ({ block, path: ['operations', i] })),
@@ -106,12 +106,48 @@ function blockProblems(
     const message = `step ${changing.id} changes its target, so this block needs a gate; expected a gate such as {approvals: 1}`;
     problems.push(problemAt(source, [...path, 'gate'], message));
   }
+  problems.push(...programProblems(source, block, path, kinds));
   const list = block.gate === 'none' ? undefined : block.gate.from;
   if (list !== undefined && config !== null && config.approvers[list] === undefined) {
     const known = Object.keys(config.approvers).join(', ');
     problems.push(problemAt(source, [...path, 'gate', 'from'], `expected an approver list (${known})`));
   }
   return problems;
+}
+
+/** A program may change anything, whatever its step's kind says: without an approval it runs only where it is named. */
+function programProblems(
+  source: YamlSource,
+  block: Block,
+  path: Path,
+  kinds: ReadonlyMap<string, StepKind<TargetConfig>>,
+): string[] {
+  const key = 'without-approval';
+  const named = block[key] ?? [];
+  const programs = block.steps.filter((step) => kinds.get(step.uses)?.promised === true);
+  const unnamed = block.gate === 'none' ? programs.filter((step) => !named.includes(step.id)) : [];
+  return [
+    ...unnamed.map((step) =>
+      problemAt(
+        source,
+        [...path, 'steps', block.steps.indexOf(step), 'uses'],
+        `step ${step.id} starts a program, and nothing makes sure that it only reads; expected a gate for this block, or ${key}: [${step.id}] in it`,
+      ),
+    ),
+    ...named.flatMap((id, i) =>
+      block.gate === 'none' && programs.some((step) => step.id === id)
+        ? []
+        : [
+            problemAt(
+              source,
+              [...path, key, i],
+              block.gate === 'none'
+                ? `expected a step of this block that starts a program (${programs.map((s) => s.id).join(', ') || 'there is none'})`
+                : 'expected no such key in a block with a gate, whose approval covers its programs',
+            ),
+          ],
+    ),
+  ];
 }
 
 function stepProblems(

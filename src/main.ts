@@ -15,6 +15,7 @@ import { createTargetReader } from './checks/target-state.js';
 import { createProcesses } from './clients/process.js';
 import { createSlack } from './clients/slack.js';
 import { sqlParser } from './clients/sql/parser.js';
+import { readSupervisor } from './clients/supervisor.js';
 import type { Config } from './config.js';
 import { loadRunbook } from './load-runbook.js';
 import { assertStateIsApart } from './main/apart.js';
@@ -49,8 +50,6 @@ export interface Bot {
   stop(): Promise<void>;
 }
 
-/** How long a shutdown waits for a running step before it leaves it to the probe, ms. */
-const stopGraceMs = 20_000;
 /** Deliveries that were handled longer ago are forgotten: Slack redelivers within hours, ms. */
 const keepHandledMs = 7 * 24 * 3_600_000;
 const pruneEveryMs = 3_600_000;
@@ -133,7 +132,8 @@ export async function startBot(options: { readonly config: Config; readonly log:
     load();
 
     const reader = createTargetReader(revisions);
-    const planner = createPlanner({ config, kinds, targets: reader, digest, redact });
+    const supervisor = () => readSupervisor(processes, { PATH: process.env.PATH ?? '' });
+    const planner = createPlanner({ config, kinds, targets: reader, digest, redact, supervisor });
     const assessor = createAssessor({
       config,
       targets: reader,
@@ -223,9 +223,9 @@ export async function startBot(options: { readonly config: Config; readonly log:
     }
 
     runner.start();
-    ending.works(() => runner.stop(stopGraceMs));
+    ending.works(() => runner.stop(config.state.stopWaitMs));
     jobs.start();
-    ending.works(() => jobs.stop(stopGraceMs));
+    ending.works(() => jobs.stop(config.state.stopWaitMs));
     const listener = createListener({
       url: state.url,
       onPosition: () => {

@@ -92,7 +92,7 @@ test('a good configuration is read whole, relative to its file, and frozen', () 
     apiUrl: 'https://slack.com/api/',
     delivery: { kind: 'socket', appToken: 'xapp-1' },
   });
-  expect(config.state).toEqual({ databaseUrl: null, directory: join(directory, '.m10') });
+  expect(config.state).toEqual({ databaseUrl: null, directory: join(directory, '.m10'), stopWaitMs: 20_000 });
   expect(Object.isFrozen(config.targets.production?.env)).toBe(true);
 });
 

@@ -81,11 +81,7 @@ def hook_questions(observer):
     offline = EnvironmentContext.is_offline_mode
     bind = Operations.get_bind
 
-    def asked(what):
-        if observer.step is None or what in observer.asked or observer.asking:
-            return
-        observer.asked.add(what)
-        observer.write("asks", what=what, context=observer.context, step=observer.step)
+    asked = observer.ask_offline
 
     def is_offline_mode(self):
         asked("is_offline_mode")
@@ -100,11 +96,46 @@ def hook_questions(observer):
             asked("as_sql")
         return self.__dict__["as_sql"]
 
+    class Arguments(list):
+        """The command line, by which a migration can tell that its SQL is only printed."""
+
+        def _m10_asked(self):
+            if kind_of(observer, sys._getframe(2).f_code.co_filename)[0] == "file":
+                asked("sys.argv")
+
+        def __reduce_ex__(self, protocol):
+            return list, (list(super().__iter__()),)
+
+        def __contains__(self, value):
+            self._m10_asked()
+            return super().__contains__(value)
+
+        def __iter__(self):
+            self._m10_asked()
+            return super().__iter__()
+
+        def __getitem__(self, index):
+            self._m10_asked()
+            return super().__getitem__(index)
+
+    sys.argv = Arguments(sys.argv)
     EnvironmentContext.is_offline_mode = is_offline_mode
     Operations.get_bind = get_bind
     MigrationContext.as_sql = property(
         as_sql, lambda self, value: self.__dict__.__setitem__("as_sql", value)
     )
+
+
+def observe_options(observer, options):
+    """`config.cmd_opts.sql` tells a migration the same."""
+
+    class Options(type(options)):
+        def __getattribute__(self, name):
+            if name == "sql" and kind_of(observer, sys._getframe(1).f_code.co_filename)[0] == "file":
+                observer.ask_offline("cmd_opts.sql")
+            return super().__getattribute__(name)
+
+    options.__class__ = Options
 
 
 def hook_environment(observer):
@@ -139,6 +170,8 @@ def hook_errors(observer):
 
     def run(self, config, options):
         from alembic import util
+
+        observe_options(observer, options)
 
         err = util.err
 

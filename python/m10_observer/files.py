@@ -1,10 +1,13 @@
-"""Which files were read, by content, and which programs were started."""
+"""Which files were read, by content. What C code opens by itself (libxml2, a compiled reader) is not seen."""
 
 import hashlib
 import importlib.util
 import os
 import stat
 import sys
+import urllib.parse
+
+from .outside import PROGRAMS, on_program, on_socket
 
 
 def place_libraries(observer):
@@ -40,21 +43,49 @@ def listen(observer):
     def audit(event, args):
         if event == "open":
             on_open(observer, *args)
-        elif event in ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn"):
+        elif event in OPENED_IN_C:
+            on_opened_in_c(observer, args[OPENED_IN_C[event]])
+        elif event in PROGRAMS:
             on_program(observer, event, args)
+        elif event == "socket.connect":
+            on_socket(observer, args[1])
 
     sys.addaudithook(audit)
+
+
+# Events that name a file which C code then opens, with the place of its path among their arguments.
+OPENED_IN_C = {"sqlite3.connect": 0, "import": 1, "ctypes.dlopen": 0}
 
 
 def on_open(observer, path, mode, flags):
     if observer.asking or isinstance(path, int) or path is None:
         return
-    if isinstance(mode, str) and any(letter in mode for letter in "wax+"):
-        return
-    if mode is None and isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR):
+    if is_readable(mode, flags):
+        with observer.ask():
+            on_read(observer, os.path.abspath(os.fsdecode(path)))
+
+
+def is_readable(mode, flags):
+    """Whether what stands in the file can be read: not where it is emptied, newly made or only written."""
+    if isinstance(mode, str):
+        return not any(letter in mode for letter in "wx") and ("a" not in mode or "+" in mode)
+    if not isinstance(flags, int):
+        return True
+    new = flags & os.O_CREAT and flags & os.O_EXCL
+    return not (flags & os.O_WRONLY or flags & os.O_TRUNC or new)
+
+
+def on_opened_in_c(observer, path):
+    if observer.asking or not isinstance(path, (str, bytes, os.PathLike)):
         return
     with observer.ask():
-        on_read(observer, os.path.abspath(os.fsdecode(path)))
+        name = os.fsdecode(path)
+        if name.startswith("file:"):
+            name = urllib.parse.unquote(name[len("file:"):].split("?")[0])
+        # A library's bare name is looked for by the system's loader.
+        for each in (name, name + "-wal"):
+            if os.sep in each or os.path.exists(each):
+                on_read(observer, os.path.abspath(each))
 
 
 def on_read(observer, path):
@@ -115,18 +146,6 @@ def is_unchecked(path):
     except OSError:
         return False
     return len(header) == 8 and int.from_bytes(header[4:8], "little") & 0b11 == 0b01
-
-
-def on_program(observer, event, args):
-    if observer.out is None or observer.asking:
-        return
-    with observer.ask():
-        try:
-            given = args[1] if len(args) > 1 and args[1] else args[0]
-            words = [given] if isinstance(given, (str, bytes, os.PathLike)) else list(given)
-            observer.write("program", argv=[os.fsdecode(word)[:500] for word in words[:20]])
-        except Exception:
-            observer.write("program", argv=[event])
 
 
 def read_sources(observer):

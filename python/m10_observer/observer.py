@@ -29,6 +29,8 @@ class Observer:
         # Sessions and statements
         self.connections = 0
         self.statements = 0
+        self.characters = 0
+        self.truncated = False
         self.asyncpg = {}
         # Migrations
         self.contexts = 0
@@ -73,6 +75,11 @@ class Observer:
             while data:
                 data = data[os.write(self.out, data):]
 
+    def forked(self):
+        """In a process that was forked off: its sessions must not be taken for its parent's of the same number."""
+        self.lock = threading.RLock()
+        self.connections = os.getpid() * 1_000
+
     def refuse(self, code, **fields):
         if self.refused is None:
             self.refused = code
@@ -84,9 +91,20 @@ class Observer:
         if self.refused is not None:
             raise Refused(f"m10bot refuses to go on: {self.refused}")
 
+    def only_reads(self, facts):
+        """Whether a session of these facts may change nothing: none may before a migration, and no other database's."""
+        return self.out is not None and (self.mode != "migrate" or (facts or {}).get("target") is False)
+
     @property
     def asking(self):
         return getattr(self.busy, "on", False)
+
+    def ask_offline(self, what):
+        """A migration looks at what differs between a run and its printed SQL."""
+        if self.step is None or what in self.asked or self.asking:
+            return
+        self.asked.add(what)
+        self.write("asks", what=what, context=self.context, step=self.step)
 
     @contextlib.contextmanager
     def ask(self):

@@ -1,9 +1,21 @@
 """psycopg2's own connections and cursors: what does not go through SQLAlchemy is seen as well."""
 
-from .sessions import on_connected
-from .statements import on_carried, on_ended, on_sent, on_statement
+from .outside import forbid_outside
+from .sessions import keep_settings, on_connected
+from .statements import (
+    Data,
+    ends_transaction,
+    must_keep,
+    on_carried,
+    on_committing,
+    on_data,
+    on_ended,
+    on_sent,
+    on_statement,
+)
 
-IDLE = 0  # psycopg2.extensions.TRANSACTION_STATUS_IDLE
+# psycopg2.extensions.TRANSACTION_STATUS_IDLE and TRANSACTION_STATUS_INERROR
+IDLE, BROKEN = 0, 3
 
 
 def hook(observer, module):
@@ -18,6 +30,7 @@ def hook(observer, module):
             kwargs.update(zip(names, args[1:]))
             args = args[:1]
         kwargs["connection_factory"] = observed_connection(observer, kwargs.get("connection_factory"))
+        forbid_outside(observer, "connects to a database")
         dialect = getattr(observer.busy, "connecting", None)
         observer.busy.connecting = None
         raw = connect(*args, **kwargs)
@@ -30,8 +43,10 @@ def hook(observer, module):
 def observed_connection(observer, base):
     import psycopg2.extensions
 
+    plain = psycopg2.extensions.connection
+
     # Below the project's class, so that what that class decides (its own kind of cursor) stays as it is.
-    class Bottom(psycopg2.extensions.connection):
+    class Bottom(plain):
         _m10_facts = None
 
         def cursor(self, *args, **kwargs):
@@ -43,9 +58,21 @@ def observed_connection(observer, base):
                 kwargs["cursor_factory"] = observed_cursor(observer, base)
             return super().cursor(*args, **kwargs)
 
+        @property
+        def readonly(self):
+            return super().readonly
+
+        @readonly.setter
+        def readonly(self, value):
+            plain.readonly.__set__(self, value or observer.only_reads(self._m10_facts))
+
+        def set_session(self, isolation_level=None, readonly=None, deferrable=None, autocommit=None):
+            if observer.only_reads(self._m10_facts):
+                readonly = True
+            super().set_session(isolation_level, readonly, deferrable, autocommit)
+
         def commit(self):
-            if not observer.asking:
-                observer.stop_if_refused()
+            on_committing(observer, self._m10_facts or {})
             super().commit()
             on_ended(observer, self._m10_facts or {}, "commit")
 
@@ -53,7 +80,7 @@ def observed_connection(observer, base):
             super().rollback()
             on_ended(observer, self._m10_facts or {}, "rollback")
 
-    if base is None or base is psycopg2.extensions.connection:
+    if base is None or base is plain:
         return Bottom
     return type("Connection", (base, Bottom), {})
 
@@ -71,10 +98,17 @@ def observed_cursor(observer, base):
                 return send()
             connection = self.connection
             facts = connection._m10_facts
+            status = connection.get_transaction_status()
+            idle = status == IDLE
+            if must_keep(facts, idle, status == BROKEN):
+                keep_settings(observer, facts, connection)
             # With autocommit, SQL may still have begun a transaction.
-            alone = connection.autocommit and connection.get_transaction_status() == IDLE
+            alone = connection.autocommit and idle
             for sql, parameters in shown:
-                on_statement(observer, facts, self._m10_text(sql, parameters), None, None, alone)
+                text = self._m10_text(sql, parameters)
+                on_statement(observer, facts, text, None, None, alone)
+                if ends_transaction(text):
+                    on_committing(observer, facts)
             result = send()
             if alone:
                 on_carried(observer, facts)
@@ -98,15 +132,34 @@ def observed_cursor(observer, base):
             shown = [(query, row) for row in rows]
             return self._m10_send(shown, lambda: super(Cursor, self).executemany(query, rows))
 
-        def callproc(self, procname, *args):
-            shown = [(f'select * from "{procname}"(/* arguments of callproc */)', None)]
-            return self._m10_send(shown, lambda: super(Cursor, self).callproc(procname, *args))
+        def callproc(self, procname, parameters=None):
+            given = parameters or ()
+            places = [f"{name} := %s" for name in given] if isinstance(given, dict) else ["%s"] * len(given)
+            values = list(given.values()) if isinstance(given, dict) else list(given)
+            # psycopg2 sends the name as it stands.
+            shown = [(f"select * from {procname}({', '.join(places)})", values)]
+            return self._m10_send(shown, lambda: super(Cursor, self).callproc(procname, *_given(parameters)))
 
-        def copy_expert(self, sql, *args, **kwargs):
-            return self._m10_send([(sql, None)], lambda: super(Cursor, self).copy_expert(sql, *args, **kwargs))
+        def copy_expert(self, sql, file, *args, **kwargs):
+            data = Data(file)
+            # psycopg2 calls only `read` or `write`, and refuses what is no file before it sends anything.
+            return self._m10_copy([(sql, None)], data, lambda: super(Cursor, self).copy_expert(sql, data, *args, **kwargs))
 
         def copy_from(self, file, table, *args, **kwargs):
+            data = Data(file)
             shown = [(f'copy "{table}" from stdin', None)]
-            return self._m10_send(shown, lambda: super(Cursor, self).copy_from(file, table, *args, **kwargs))
+            return self._m10_copy(shown, data, lambda: super(Cursor, self).copy_from(data, table, *args, **kwargs))
+
+        def _m10_copy(self, shown, data, send):
+            def sent():
+                result = send()
+                on_data(observer, self.connection._m10_facts, data)
+                return result
+
+            return self._m10_send(shown, sent)
 
     return Cursor
+
+
+def _given(parameters):
+    return () if parameters is None else (parameters,)

@@ -2,8 +2,21 @@
 
 import contextlib
 
-from .sessions import on_connected
-from .statements import on_carried, on_ended, on_sent, on_statement
+from .outside import forbid_outside
+from .sessions import keep_settings, on_connected
+from .statements import (
+    Data,
+    ends_transaction,
+    must_keep,
+    on_carried,
+    on_committing,
+    on_data,
+    on_ended,
+    on_sent,
+    on_statement,
+)
+
+BROKEN = 3  # psycopg.pq.TransactionStatus.INERROR
 
 
 def hook(observer, module):
@@ -12,6 +25,7 @@ def hook(observer, module):
     def connect_observed(cls, *args, **kwargs):
         if observer.out is None:
             return connect(cls, *args, **kwargs)
+        forbid_outside(observer, "connects to a database")
         dialect = getattr(observer.busy, "connecting", None)
         observer.busy.connecting = None
         raw = connect(cls, *args, **kwargs)
@@ -21,31 +35,49 @@ def hook(observer, module):
 
     module.Connection.connect = classmethod(connect_observed)
     module.connect = module.Connection.connect
+    hook_cursors(observer, module)
+    hook_read_only(observer, module)
     hook_asynchronous(observer, module)
 
 
 def hook_asynchronous(observer, module):
-    """A migration's own asynchronous connection is not recorded: it is refused rather than let through unseen."""
+    """A project's own asynchronous connection is not recorded: it is refused rather than let through unseen."""
     connect = module.AsyncConnection.connect.__func__
 
     async def connect_observed(cls, *args, **kwargs):
         inside = getattr(observer.busy, "connecting", None) is not None
-        if observer.out is not None and not inside and observer.mode == "migrate":
+        if observer.out is not None and not inside:
             observer.refuse("unobserved", name="psycopg.AsyncConnection")
         return await connect(cls, *args, **kwargs)
 
     module.AsyncConnection.connect = classmethod(connect_observed)
 
 
+def hook_read_only(observer, module):
+    """A session that was opened to read stays so."""
+    plain = module.Connection.read_only
+    later = module.AsyncConnection.set_read_only
+
+    def set_read_only(self, value):
+        plain.fset(self, value or observer.only_reads(facts_of(self)))
+
+    async def set_read_only_async(self, value):
+        await later(self, value or observer.only_reads(None))
+
+    module.Connection.read_only = property(plain.fget, set_read_only)
+    module.AsyncConnection.set_read_only = set_read_only_async
+
+
+def facts_of(raw):
+    return getattr(raw, "_m10_facts", None)
+
+
 def record(observer, raw, facts):
     raw._m10_facts = facts
-    raw.cursor_factory = observed_cursor(observer, facts, raw.cursor_factory)
-    raw.server_cursor_factory = observed_cursor(observer, facts, raw.server_cursor_factory)
     commit, rollback = raw.commit, raw.rollback
 
     def commit_observed():
-        if not observer.asking:
-            observer.stop_if_refused()
+        on_committing(observer, facts)
         commit()
         on_ended(observer, facts, "commit")
 
@@ -63,66 +95,131 @@ def transactions_of(observer, facts, raw):
 
     @contextlib.contextmanager
     def transaction_observed(*args, **kwargs):
-        outermost = int(raw.info.transaction_status) == 0
+        outermost = is_idle(raw)
         made = transaction(*args, **kwargs)
         how = "rollback"
         try:
             with made as inner:
                 yield inner
-                if not observer.asking:
-                    observer.stop_if_refused()
+                if outermost:
+                    on_committing(observer, facts)
                 how = "commit"
         finally:
-            if outermost and not raw.closed and int(raw.info.transaction_status) == 0:
+            if outermost and not raw.closed and is_idle(raw):
                 on_ended(observer, facts, how)
 
     return transaction_observed
 
 
-def observed_cursor(observer, facts, base):
-    class Cursor(base):
-        def _m10_tell(self, query, params):
-            """Returns whether the statement is a transaction of its own."""
-            alone = self.connection.autocommit and self._m10_idle()
-            on_statement(observer, facts, self._m10_text(query), params, "pyformat", alone)
-            return alone
+def is_idle(raw):
+    return int(raw.info.transaction_status) == 0
 
-        def _m10_text(self, query):
-            return query if isinstance(query, (bytes, str)) else query.as_string(self)
 
-        def _m10_idle(self):
-            return int(self.connection.info.transaction_status) == 0
+def hook_cursors(observer, module):
+    """On the classes themselves: a project makes cursors past its connection, too (`ClientCursor(connection)`)."""
+    for cursor in (module.Cursor, module.ServerCursor):
+        for name, hooked in (("execute", executing), ("executemany", executing_many), ("copy", copying), ("stream", streaming)):
+            method = cursor.__dict__.get(name)
+            if method is not None:
+                setattr(cursor, name, hooked(observer, method))
 
-        def _m10_sent(self, alone, query):
-            if alone:
-                on_carried(observer, facts)
-            elif not observer.asking:
-                on_sent(observer, facts, self._m10_text(query), self.statusmessage, self._m10_idle())
 
-        def execute(self, query, params=None, **kwargs):
-            alone = self._m10_tell(query, params)
-            result = super().execute(query, params, **kwargs)
-            self._m10_sent(alone, query)
-            return result
+class Sending:
+    """One call of a cursor; nested ones (a server's cursor executes by a client's) are the call's own."""
 
-        def executemany(self, query, params_seq, **kwargs):
-            rows = list(params_seq)
-            alone = [self._m10_tell(query, row) for row in rows]
-            result = super().executemany(query, rows, **kwargs)
-            if any(alone):
-                on_carried(observer, facts)
-            return result
+    def __init__(self, observer, cursor):
+        self.observer, self.cursor, self.raw = observer, cursor, cursor.connection
+        self.facts = facts_of(self.raw)
+        self.seen = self.facts is not None and not observer.asking and not self.facts.get("sending")
 
-        @contextlib.contextmanager
-        def copy(self, statement, params=None, **kwargs):
-            alone = self._m10_tell(statement, params)
-            with super().copy(statement, params, **kwargs) as copied:
+    def begin(self, query, rows):
+        """Returns whether the statement is a transaction of its own."""
+        text = self.text_of(query)
+        idle = is_idle(self.raw)
+        if must_keep(self.facts, idle, int(self.raw.info.transaction_status) == BROKEN):
+            keep_settings(self.observer, self.facts, self.raw)
+        alone = self.raw.autocommit and idle
+        for row in rows:
+            on_statement(self.observer, self.facts, text, row, "pyformat", alone)
+        if ends_transaction(text):
+            on_committing(self.observer, self.facts)
+        return alone
+
+    def end(self, alone, query, many=False):
+        if alone:
+            on_carried(self.observer, self.facts)
+        elif not many:
+            tag = self.cursor.statusmessage
+            on_sent(self.observer, self.facts, self.text_of(query), tag, is_idle(self.raw))
+
+    def text_of(self, query):
+        return query if isinstance(query, (bytes, str)) else query.as_string(self.raw)
+
+    @contextlib.contextmanager
+    def at_work(self):
+        self.facts["sending"] = True
+        try:
+            yield
+        finally:
+            self.facts["sending"] = False
+
+
+def executing(observer, method):
+    def execute(self, query, params=None, **kwargs):
+        sending = Sending(observer, self)
+        if not sending.seen:
+            return method(self, query, params, **kwargs)
+        alone = sending.begin(query, [params])
+        with sending.at_work():
+            result = method(self, query, params, **kwargs)
+        sending.end(alone, query)
+        return result
+
+    return execute
+
+
+def executing_many(observer, method):
+    def executemany(self, query, params_seq, **kwargs):
+        sending = Sending(observer, self)
+        rows = list(params_seq)
+        if not sending.seen:
+            return method(self, query, rows, **kwargs)
+        alone = sending.begin(query, rows)
+        with sending.at_work():
+            result = method(self, query, rows, **kwargs)
+        sending.end(alone, query, many=True)
+        return result
+
+    return executemany
+
+
+def copying(observer, method):
+    @contextlib.contextmanager
+    def copy(self, statement, params=None, **kwargs):
+        sending = Sending(observer, self)
+        if not sending.seen:
+            with method(self, statement, params, **kwargs) as copied:
                 yield copied
-            if alone:
-                on_carried(observer, facts)
+            return
+        alone = sending.begin(statement, [params])
+        data = Data()
+        with method(self, statement, params, **kwargs) as copied:
+            write, write_row = copied.write, copied.write_row
+            copied.write = lambda part: write(data.add(part))
+            copied.write_row = lambda row: write_row(data.add(repr(tuple(row))) and row)
+            yield copied
+        on_data(observer, sending.facts, data)
+        if alone:
+            on_carried(observer, sending.facts)
 
-        def stream(self, query, params=None, **kwargs):
-            self._m10_tell(query, params)
-            return super().stream(query, params, **kwargs)
+    return copy
 
-    return Cursor
+
+def streaming(observer, method):
+    def stream(self, query, params=None, **kwargs):
+        sending = Sending(observer, self)
+        if sending.seen:
+            sending.begin(query, [params])
+        return method(self, query, params, **kwargs)
+
+    return stream

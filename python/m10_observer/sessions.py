@@ -1,5 +1,9 @@
 """Which database a session leads to, which backend serves it, and which settings hold in it."""
 
+import re
+
+from .outside import forbid_outside
+
 SESSION_FIELDS = (
     "database",
     "oid",
@@ -33,6 +37,8 @@ SESSION_SQL = (
 
 def on_connected(observer, dialect, driver, raw, outside=False):
     """Settles a new session and reports it. Returns its facts, by which its statements are known."""
+    if dialect != "sqlite":
+        forbid_outside(observer, "connects to a database")
     observer.connections += 1
     number = observer.connections
     if dialect != "postgresql":
@@ -43,6 +49,7 @@ def on_connected(observer, dialect, driver, raw, outside=False):
         facts["id"] = number
         facts["target"] = is_target(observer, facts)
         if facts["target"] is False and observer.mode == "migrate":
+            only_read(raw)
             forbid_changes(raw)
     observer.write("connection", dialect=dialect, driver=driver, outside=outside, **facts)
     return facts
@@ -50,6 +57,7 @@ def on_connected(observer, dialect, driver, raw, outside=False):
 
 async def on_connected_async(observer, driver, raw):
     """The same for a connection that a migration made by itself with an asynchronous driver."""
+    forbid_outside(observer, "connects to a database")
     observer.connections += 1
     with observer.ask():
         for name, value in settings_of(observer):
@@ -82,6 +90,8 @@ def set_of(name, value):
 
 def settle_session(observer, raw):
     """Sets what was promised in this very session and reads back what holds."""
+    if observer.mode != "migrate":
+        only_read(raw)
     cursor = plain_cursor(raw)
     try:
         for name, value in settings_of(observer):
@@ -98,6 +108,70 @@ def settle_session(observer, raw):
     finally:
         cursor.close()
     return dict(zip(SESSION_FIELDS, row))
+
+
+def only_read(raw):
+    """Where a driver has each transaction begin so, whatever the session's default becomes later."""
+    try:
+        if hasattr(raw, "readonly"):
+            raw.readonly = True
+        elif hasattr(type(raw), "read_only"):
+            raw.read_only = True
+    except Exception:
+        # The session's own default holds all the same.
+        pass
+
+
+def keep_settings(observer, facts, raw):
+    """
+    Sets what was promised again at the first statement of a transaction, and reads it back: a pool may have reset
+    the session, a listener of the project may set its own.
+    """
+    if facts.get("oid") is None or observer.asking:
+        return
+    with observer.ask():
+        cursor = plain_cursor(raw)
+        try:
+            for sql in keeping(observer, facts):
+                cursor.execute(sql)
+            held = {}
+            for name in promised(observer):
+                cursor.execute(f"show {name}")
+                held[name + "_ms"] = milliseconds_of(cursor.fetchone()[0])
+        finally:
+            cursor.close()
+    check_settings(observer, held)
+
+
+async def keep_settings_async(observer, facts, raw):
+    if facts.get("oid") is None or observer.asking:
+        return
+    with observer.ask():
+        for sql in keeping(observer, facts):
+            await raw.execute(sql)
+        held = {f"{n}_ms": milliseconds_of(await raw.fetchval(f"show {n}")) for n in promised(observer)}
+    check_settings(observer, held)
+
+
+def keeping(observer, facts):
+    """No query among them: a transaction's isolation can be set only before its first one."""
+    limits = [set_of(name, value) for name, value in settings_of(observer) if name in promised(observer)]
+    if observer.only_reads(facts):
+        return [*limits, FORBID, "set transaction read only"]
+    return limits
+
+
+def promised(observer):
+    return [n for n in ("lock_timeout", "statement_timeout") if observer.request.get(n + "_ms") is not None]
+
+
+UNITS = {"ms": 1, "s": 1_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+def milliseconds_of(shown):
+    """The server shows a time with its largest whole unit, and 0 with none."""
+    number, unit = re.fullmatch(r"(\d+)(\w*)", shown).groups()
+    return int(number) * UNITS.get(unit, 1)
 
 
 def plain_cursor(connection):

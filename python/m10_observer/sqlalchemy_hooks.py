@@ -1,7 +1,16 @@
 """SQLAlchemy's sessions and statements, with whatever driver."""
 
-from .sessions import info_of, on_connected
-from .statements import on_carried, on_ended, on_sent, on_statement
+from .outside import forbid_outside
+from .sessions import info_of, keep_settings, on_connected
+from .statements import (
+    ends_transaction,
+    must_keep,
+    on_carried,
+    on_committing,
+    on_ended,
+    on_sent,
+    on_statement,
+)
 
 POSTGRESQL_DRIVERS = ("psycopg2", "psycopg", "asyncpg", "pg8000")
 
@@ -12,6 +21,8 @@ def hook(observer):
     from sqlalchemy.pool import Pool
 
     def do_connect(dialect, record, arguments, parameters):
+        if dialect.name != "sqlite":
+            forbid_outside(observer, "connects to a database")
         observer.busy.connecting = dialect.name
         if record is not None:
             record.info["m10_dialect"] = (dialect.name, dialect.driver)
@@ -38,7 +49,11 @@ def hook(observer):
         if not facts.get("recorded"):
             style = connection.dialect.paramstyle
             autocommit = in_autocommit(connection)
+            if must_keep(facts, autocommit):
+                keep_settings(observer, facts, connection.connection)
             on_statement(observer, facts, statement, parameters, style, autocommit, executemany)
+            if not observer.asking and ends_transaction(statement):
+                on_committing(observer, facts)
 
     def after(connection, cursor, statement, parameters, context, executemany):
         observer.busy.inside = False
@@ -67,18 +82,25 @@ def hook_ends(observer):
 
     commit, rollback = DefaultDialect.do_commit, DefaultDialect.do_rollback
 
-    def ended(pooled, how):
+    def facts_of(pooled):
         try:
             info = getattr(pooled, "info", None)
         except NotImplementedError:
             # SQLAlchemy 2 has its dialect look at a first session past its pool.
-            return
+            return None
         facts = info.get("m10") if isinstance(info, dict) else None
-        if facts is not None and not facts["recorded"]:
+        return None if facts is None or facts["recorded"] else facts
+
+    def ended(pooled, how):
+        facts = facts_of(pooled)
+        if facts is not None:
             on_ended(observer, facts, how)
 
     def do_commit(self, dbapi_connection):
-        if not observer.asking:
+        facts = facts_of(dbapi_connection)
+        if facts is not None:
+            on_committing(observer, facts)
+        elif not observer.asking:
             observer.stop_if_refused()
         commit(self, dbapi_connection)
         ended(dbapi_connection, "commit")

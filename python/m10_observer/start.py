@@ -4,10 +4,16 @@ import importlib.util
 import os
 import sys
 
-from . import alembic_hooks, asyncpg_driver, files, psycopg2_driver, psycopg_driver, sqlalchemy_hooks
+from . import alembic_hooks, asyncpg_driver, files, pg8000_driver, psycopg2_driver, psycopg_driver, sqlalchemy_hooks
 from .observer import Observer
+from .outside import hook_processes
 
-DRIVERS = {"psycopg2": psycopg2_driver, "psycopg": psycopg_driver, "asyncpg": asyncpg_driver}
+DRIVERS = {
+    "psycopg2": psycopg2_driver,
+    "psycopg": psycopg_driver,
+    "asyncpg": asyncpg_driver,
+    "pg8000": pg8000_driver,
+}
 
 
 class Finder:
@@ -66,5 +72,6 @@ def start(observer, alembic):
     files.place_libraries(observer)
     with observer.ask():
         observer.activate()
+        hook_processes(observer)
         sqlalchemy_hooks.hook(observer)
         alembic_hooks.hook(observer)

@@ -11,6 +11,7 @@ export function command(deps: StepDeps): StepKind<TargetConfig> {
   return defineKind({
     name: 'command',
     changes: false,
+    promised: true,
     args: CommandArgs,
     describe: describeCommand,
     survey: async (args) => ({ kind: 'surveyed', parts: {}, sql: [], warnings: commandWarnings(args) }),

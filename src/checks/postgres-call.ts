@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { describeFailure } from '../clients/postgres/failure.js';
 import { type Queryable, type QueryResult, RollbackEscaped } from '../clients/postgres.js';
 import type { TargetConfig } from '../config.js';
-import { Duration } from '../runbook/definition.js';
+import { Duration, isUngated } from '../runbook/definition.js';
 import { defineKind, type StepKind } from '../runbook/step-kind.js';
 import { Expectation, mismatch, missing, Numeral, show, wanted } from './expectation.js';
 import { failed, passed, plural, unknown } from './outcome.js';
@@ -35,15 +35,22 @@ const Args = z.strictObject({
   'lock-timeout': Duration.default(2_000),
 });
 
-/** Calls functions and looks at what they return, in one transaction that is rolled back whatever happens. */
+/**
+ * Calls functions and looks at what they return, in one transaction that is rolled back whatever happens. Without an
+ * approval it only reads: some of what a function does leaves the transaction, or ends it.
+ */
 export function postgresCall(): StepKind<TargetConfig> {
   return defineKind({
     name: 'postgres.call',
     changes: false,
     args: Args,
-    describe: (args, { target }) => ({
-      words: `Make ${plural(args.calls.length, 'call')} on ${target.name} in one transaction that is rolled back, and compare what each returns.`,
-      commands: ['BEGIN;', ...args.calls.map(render), 'ROLLBACK;'],
+    describe: (args, { runbook, step, target }) => ({
+      words: `Make ${plural(args.calls.length, 'call')} on ${target.name} in one transaction that ${isUngated(runbook, step) ? 'only reads' : 'is rolled back'}, and compare what each returns.`,
+      commands: [
+        isUngated(runbook, step) ? 'BEGIN READ ONLY;' : 'BEGIN;',
+        ...args.calls.map(render),
+        'ROLLBACK;',
+      ],
     }),
     async run(args, context) {
       const session = {
@@ -58,7 +65,9 @@ export function postgresCall(): StepKind<TargetConfig> {
       }
       try {
         const run = await withSession(context.target, session, (database) =>
-          database.rolledBack((inside) => callAll(args.calls, inside, log)),
+          database.rolledBack((inside) => callAll(args.calls, inside, log), {
+            readOnly: isUngated(context.runbook, context.step),
+          }),
         );
         const output = log.join('\n');
         if (run.kind !== 'ok') {

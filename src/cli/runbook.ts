@@ -2,6 +2,7 @@ import { plural } from '../checks/outcome.js';
 import { sqlParser } from '../clients/sql/parser.js';
 import type { TargetConfig } from '../config.js';
 import { loadRunbook, RunbookError } from '../load-runbook.js';
+import { blocksOf, ungatedPrograms } from '../runbook/definition.js';
 import type { StepKind } from '../runbook/step-kind.js';
 import type { Output } from './output.js';
 
@@ -15,7 +16,7 @@ export async function checkRunbookFile(
   await sqlParser();
   try {
     const { runbook, digest } = loadRunbook(file, kinds, null);
-    const blocks = [...runbook.phases, ...runbook.operations, runbook.rollback];
+    const blocks = blocksOf(runbook);
     const steps = blocks.flatMap((block) => block.steps);
     const changing = steps.filter((step) => kinds.get(step.uses)?.changes === true).length;
     const gates = blocks.filter((block) => block.gate !== 'none').length;
@@ -28,6 +29,9 @@ export async function checkRunbookFile(
     output.line(`OK ${file}: ${runbook.title}`);
     output.line(`   ${runbook.migration.from} → ${runbook.migration.to} on ${runbook.targets.join(', ')}`);
     output.line(`   ${counts.join(', ')}; digest ${digest.slice(0, 16)}`);
+    for (const step of ungatedPrograms(runbook)) {
+      output.line(`   starts a program without an approval: ${step.id} (${step.title})`);
+    }
     return 0;
   } catch (error) {
     if (!(error instanceof RunbookError)) throw error;

@@ -66,9 +66,10 @@ export type PrintResult =
       readonly heads: readonly string[] | null;
       readonly observed: Observed | null;
     }
-  /** Which steps would run is known, their SQL is not: a migration asks the database while it runs. */
+  /** Which steps would run is known, their SQL is not: a migration needs more than a printer while it runs. */
   | {
       readonly kind: 'unprintable';
+      /** A clause that begins with "it". */
       readonly why: string;
       readonly steps: readonly ReportStep[];
       readonly observed: Observed;
@@ -92,6 +93,9 @@ export interface Alembic {
   /** The process id under which a migration to a revision runs, to look for it after a crash. */
   processId(direction: Direction, to: string): string;
 }
+
+/** Programs that a project starts while it is only read inherit it: psql, another Python. */
+const ONLY_READ = '-c default_transaction_read_only=on';
 
 /** SQL of an unobserved plan is read back whole up to this size. */
 const SQL_BYTES = 16 * 1_024 * 1_024;
@@ -158,7 +162,7 @@ export function createAlembic(options: AlembicOptions): Alembic {
         readingId(id, 'current'),
         ['current'],
         { ...reading('read', null), target },
-        { timeoutMs: readTimeoutMs, signal },
+        { timeoutMs: readTimeoutMs, signal, settings: ONLY_READ },
       );
       const trouble = troubleOf(process, observed);
       if (trouble !== null) return trouble;
@@ -172,7 +176,7 @@ export function createAlembic(options: AlembicOptions): Alembic {
         readingId(id, direction),
         [direction, from.length === 0 ? revisionArgument(to) : range, '--sql'],
         reading('print', from),
-        { timeoutMs: readTimeoutMs, maxOutputBytes: SQL_BYTES },
+        { timeoutMs: readTimeoutMs, maxOutputBytes: SQL_BYTES, settings: ONLY_READ },
       );
       const trouble = troubleOf(process, observed);
       if (observed === null) {
@@ -181,12 +185,16 @@ export function createAlembic(options: AlembicOptions): Alembic {
         return { kind: 'printed', sql, steps: announcedSteps(sql), heads: null, observed };
       }
       const steps = observed.plans.flatMap((plan) => plan.steps);
+      const { refused } = observed;
+      if (refused?.code === 'reaches_out' && steps.length > 0) {
+        return { kind: 'unprintable', why: `it ${refused.name}`, steps, observed };
+      }
       if (trouble === null) {
         return { kind: 'printed', sql: observed.sql, steps, heads: observed.heads, observed };
       }
       // Alembic knew what to run, and the migration broke off for want of a database.
       return observed.errors[0]?.where === 'migration' && steps.length > 0
-        ? { kind: 'unprintable', why: trouble.evidence, steps, observed }
+        ? { kind: 'unprintable', why: `it queries the database (${trouble.evidence})`, steps, observed }
         : trouble;
     },
     async migrate(direction, to, given) {

@@ -3,12 +3,39 @@
  * only passed on is never read into them: it leaves as the digits that came in.
  */
 
-/** The parts of a JSON text that stand for themselves: strings, white space, and everything else one by one. */
-const part = /"(?:[^"\\]|\\.)*"|\s+|[^\s"]/gs;
+/** The parts of a JSON text but strings: white space, a mark by itself, and a run of anything else. */
+const part = /\s+|[{}[\],:]|[^\s"{}[\],:]+/gy;
+
+/**
+ * The parts of a JSON text in their order. Strings are not matched by an expression: one of several megabytes
+ * overflows its stack.
+ */
+function* partsOf(text: string): Generator<{ readonly piece: string; readonly at: number }> {
+  for (let at = 0; at < text.length; ) {
+    part.lastIndex = at;
+    const piece =
+      text[at] === '"' ? text.slice(at, endOfString(text, at)) : (part.exec(text)?.[0] ?? text[at]);
+    if (piece === undefined) return;
+    yield { piece, at };
+    at += piece.length;
+  }
+}
+
+/** Behind the quote that ends the string which begins at `start`. */
+function endOfString(text: string, start: number): number {
+  for (let at = text.indexOf('"', start + 1); at >= 0; at = text.indexOf('"', at + 1)) {
+    let before = at;
+    while (text[before - 1] === '\\') before -= 1;
+    if ((at - before) % 2 === 0) return at + 1;
+  }
+  return text.length;
+}
 
 /** The same text without white space between its parts. The text must be JSON. */
 export function compactJson(text: string): string {
-  return text.replace(part, (piece) => (/^\s/.test(piece) ? '' : piece));
+  const kept: string[] = [];
+  for (const { piece } of partsOf(text)) if (!/^\s/.test(piece)) kept.push(piece);
+  return kept.join('');
 }
 
 /**
@@ -23,9 +50,7 @@ export function jsonMembers(text: string): ReadonlyMap<string, string> | null {
   let depth = 0;
   let name: string | null = null;
   let start = 1;
-  for (const match of whole.matchAll(part)) {
-    const [piece] = match;
-    const at = match.index;
+  for (const { piece, at } of partsOf(whole)) {
     if (piece === '{' || piece === '[') depth += 1;
     else if (piece === ':' && depth === 1 && name === null) {
       name = String(JSON.parse(whole.slice(start, at)));

@@ -72,6 +72,8 @@ const blockFields = {
   /** `none` is allowed for blocks of checks only: a change always needs a second person. */
   gate: z.union([z.literal('none'), GatePolicy]),
   steps: z.array(Step).min(1),
+  /** In a block with `gate: none`, the steps that start a program of the team's own all the same. */
+  'without-approval': z.array(Name).optional(),
 };
 
 /** Steps that are approved together: a phase, an operation or the rollback. */
@@ -116,6 +118,24 @@ export type Runbook = z.infer<typeof Runbook>;
 /** The target a step works on. */
 export function targetOf(runbook: Runbook, block: Block, step: Step): string {
   return step.on ?? block.on ?? runbook.targets.at(-1) ?? '';
+}
+
+export function blocksOf(runbook: Runbook): Block[] {
+  return [...runbook.phases, ...runbook.operations, runbook.rollback];
+}
+
+/** Whether a step runs as soon as an operator asks for it, with nobody's approval. */
+export function isUngated(runbook: Runbook, step: Step): boolean {
+  const block = blocksOf(runbook).find((one) => one.steps.includes(step));
+  return block?.gate === 'none';
+}
+
+/** Steps that start a program of the team's own with nobody's approval, as the runbook says. */
+export function ungatedPrograms(runbook: Runbook): Step[] {
+  return blocksOf(runbook).flatMap((block) => {
+    const named = block['without-approval'] ?? [];
+    return block.gate === 'none' ? block.steps.filter((step) => named.includes(step.id)) : [];
+  });
 }
 
 /** Where a block stands in its runbook; `rollback` is a block like the others. */

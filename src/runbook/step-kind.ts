@@ -86,6 +86,8 @@ export interface StepKind<Target> {
   readonly name: string;
   /** Whether the step can change its target. A changing kind has a probe. */
   readonly changes: boolean;
+  /** That it changes nothing is only promised: the step starts a program of the team's own. */
+  readonly promised: boolean;
   /** `run` itself holds what it is about to do against the approval, with the very plan that it carries out. */
   readonly holdsApproval: boolean;
   readonly args: z.ZodType;
@@ -98,6 +100,7 @@ export interface StepKind<Target> {
 export function defineKind<Target, A>(kind: {
   name: string;
   changes: boolean;
+  promised?: boolean;
   holdsApproval?: boolean;
   args: z.ZodType<A>;
   describe(args: A, context: PlanContext<Target>): { words: string; commands: string[] };
@@ -109,6 +112,7 @@ export function defineKind<Target, A>(kind: {
   return {
     name: kind.name,
     changes: kind.changes,
+    promised: kind.promised ?? false,
     holdsApproval: kind.holdsApproval ?? false,
     args: kind.args,
     bind(raw) {

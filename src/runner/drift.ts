@@ -1,13 +1,12 @@
+import { changesBetween } from '../checks/plan/manifest.js';
 import type { Step } from '../runbook/definition.js';
 import { diffFingerprints } from '../runbook/fingerprint.js';
 import type { Gate } from '../runbook/state.js';
 import type { BoundStep, PlanContext, Survey } from '../runbook/step-kind.js';
 
-/**
- * Left out here: what this very block has written, such as a backup or a test report, may lie in the folder of the
- * code. The commit, the migration's own files and its SQL are compared.
- */
-const loose = ['code digest', 'uncommitted changes'];
+/** Left out here: it names what this very block has written, too. The code's digest tells changes apart. */
+const loose = ['uncommitted changes'];
+const codeDigest = 'code digest';
 
 /**
  * Whether what a step would do is still what was approved. The whole fingerprint is compared when an approval
@@ -47,5 +46,15 @@ export function surveyDrift(
   });
   const approved = own(gate.fingerprint.parts);
   const now = Object.entries(survey.parts).map(([key, value]) => [`${prefix}${key}`, redact(value)]);
-  return diffFingerprints(approved, own(Object.fromEntries(now)));
+  const found = own(Object.fromEntries(now));
+  const part = `${prefix}${codeDigest}`;
+  const [was, is] = [approved.parts[part], found.parts[part]];
+  if (was === undefined || is === undefined || was === is) return diffFingerprints(approved, found);
+  const changes = changesBetween(was, is);
+  if (changes === null) return diffFingerprints(approved, found);
+  // The rest is compared as if the code were the same, since its changes are told one by one.
+  return [
+    ...diffFingerprints(approved, { digest: '', parts: { ...found.parts, [part]: was } }),
+    ...changes.map(redact),
+  ];
 }

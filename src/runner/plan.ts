@@ -1,3 +1,4 @@
+import { forbidsChanges, harmOfEnd, type Supervisor } from '../clients/supervisor.js';
 import type { Config, TargetConfig } from '../config.js';
 import { type Block, type Runbook, type Step, targetOf } from '../runbook/definition.js';
 import type { Plan, PlannedSql, PlannedStep, PlannedTarget } from '../runbook/events.js';
@@ -49,8 +50,10 @@ export function createPlanner(deps: {
   readonly targets: TargetReader;
   readonly digest: Digest;
   readonly redact: (text: string) => string;
+  /** Who ends the bot; asked for each plan, since a setting may have been corrected meanwhile. */
+  readonly supervisor?: () => Promise<Supervisor>;
 }): Planner {
-  const { config, kinds, digest, redact } = deps;
+  const { config, kinds, digest, redact, supervisor = async () => ({ kind: 'none' as const }) } = deps;
 
   function bind(step: Step): BoundStep<TargetConfig> | { problem: string } {
     const kind = kinds.get(step.uses);
@@ -154,6 +157,13 @@ export function createPlanner(deps: {
             }),
           );
         }
+      }
+      if (changed.size > 0) {
+        const who = await supervisor();
+        const harm = harmOfEnd(who);
+        if (harm !== null && forbidsChanges(who))
+          return { kind: 'failed', why: `${harm.what}; ${harm.todo}` };
+        if (harm !== null) headline.push(`${harm.what}; ${harm.todo}`);
       }
       try {
         const names = [...new Set(planned.map((s) => s.target))];

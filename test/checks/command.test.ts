@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { commandChange } from '../../src/actions/command-change.js';
 import { command } from '../../src/checks/command.js';
@@ -99,6 +99,7 @@ describe('the environment of a command', () => {
         'OWN=yes',
         'PATH=/usr/bin:/bin',
         `PGAPPNAME=${context.applicationName}`,
+        `PYTHONPYCACHEPREFIX=${join(dirname(deps.workDirectory), 'pycache')}`,
         `REDIS_URL=${redisUrl}`,
       ]);
     } finally {

@@ -6,7 +6,7 @@ import { postgresCall } from '../../src/checks/postgres-call.js';
 import { postgresObjects } from '../../src/checks/postgres-objects.js';
 import { Runbook } from '../../src/runbook/definition.js';
 import { wrongShapedLocksSql } from '../../workspace/backend/layout.js';
-import { after, before, contextOf, createWorld, run, sql, type World } from './world.js';
+import { after, before, contextOf, createWorld, run, runbook, sql, type World } from './world.js';
 
 let world: World;
 let book: Runbook;
@@ -255,6 +255,26 @@ describe('postgres.call with the calls of the runbook', () => {
     expect(outcome.summary).toContain(
       'sleep failed when called (canceling statement due to statement timeout',
     );
+  });
+
+  test('without an approval it only reads, whatever a function does', async () => {
+    const target = await targetAt(after);
+    const [phase] = runbook.phases;
+    const [step] = phase?.steps ?? [];
+    if (phase === undefined || step === undefined) throw new Error('the runbook has no step');
+    const ungated = { ...runbook, phases: [{ ...phase, gate: 'none' as const }] };
+    const context = { ...contextOf(target), runbook: ungated, step };
+    const writing = { calls: [{ id: 'one', sql: "SELECT m10_recovery.acquire_lock('a', 'b', 60) AS got" }] };
+    const outcome = await run(call, writing, context);
+    expect(outcome).toMatchObject({
+      result: 'failed',
+      summary: expect.stringContaining('in a read-only transaction'),
+    });
+    const reading = { calls: [{ id: 'one', sql: 'SELECT 1 AS n', expect: { n: 1 } }] };
+    expect(await run(call, reading, context)).toMatchObject({ result: 'passed' });
+    const bound = call.bind(reading);
+    expect(bound.ok && bound.step.describe(context).commands[0]).toBe('BEGIN READ ONLY;');
+    expect(await run(call, writing, contextOf(target))).toMatchObject({ result: 'passed' });
   });
 
   test('a call that commits is refused when the runbook is read', async () => {

@@ -23,6 +23,11 @@ it('finds each member as the text that it is', () => {
   );
 });
 
+it('takes strings of many megabytes', () => {
+  const long = `${'\\"é'.repeat(4_000_000)}\\\\`;
+  expect(compactJson(`{ "a": "${long}" , "b": 1 }`)).toBe(`{"a":"${long}","b":1}`);
+});
+
 it('keeps digits that a number would lose, and names that an object would hide', () => {
   const members = jsonMembers(
     '{"id": 9007199254740993, "e": 1e400, "__proto__": {"n": 0.10}, "o": {"id": 1}}',

@@ -88,6 +88,10 @@ function sayRefusal(refused: ObservedRefusal | null, target: string): string {
       return `Stopped: ${refused.path ?? 'a file'} is not what was approved`;
     case 'unobserved':
       return `Stopped: the migration opened a connection of its own with ${refused.name ?? 'a driver'}, whose statements cannot be recorded`;
+    case 'reaches_out':
+      return `Stopped: while its SQL was printed, the migration ${refused.name ?? 'reached outside'}`;
+    case 'lifts_read_only':
+      return `Stopped: a session that may only read was to be made writable (${refused.name ?? ''})`;
   }
 }
 

@@ -1,6 +1,6 @@
 import { standsBeside } from '../../runbook/beside.js';
 import { describeBlock, describeCover } from '../../runbook/decide/words.js';
-import { findBlock } from '../../runbook/definition.js';
+import { findBlock, ungatedPrograms } from '../../runbook/definition.js';
 import type { EventOf, Purpose } from '../../runbook/events.js';
 import { blockProgress, type Gate, isChanging, type OpenedRun } from '../../runbook/state.js';
 import { code, line, person, prose } from './escape.js';
@@ -14,7 +14,14 @@ export function runOpenedLine(state: OpenedRun): string {
   if (standsBeside(state)) {
     return `${person(state.requester)} opened run ${state.run}: ${line(runTitle(state))}. What comes of it follows here.`;
   }
-  return `${person(state.requester)} opened run ${state.run} of ${code(state.runbook.runbook)} (${purpose(state.purpose)}). Runbook digest ${code(state.digest.slice(0, 12))}. Results follow here.`;
+  return `${person(state.requester)} opened run ${state.run} of ${code(state.runbook.runbook)} (${purpose(state.purpose)}). Runbook digest ${code(state.digest.slice(0, 12))}. Results follow here.${programs(state)}`;
+}
+
+/** Nobody is asked before these run, so everybody is told. */
+function programs({ runbook, purpose: of }: OpenedRun): string {
+  const covered = of.kind === 'runbook' ? runbook : { ...runbook, phases: [] };
+  const ids = ungatedPrograms(covered).map((step) => code(step.id));
+  return ids.length === 0 ? '' : ` Starts programs without an approval: ${ids.join(', ')}.`;
 }
 
 function purpose(of: Purpose): string {

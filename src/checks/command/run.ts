@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { ProcessResult } from '../../clients/process.js';
 import type { TargetConfig } from '../../config.js';
 import type { PlanContext, StepContext } from '../../runbook/step-kind.js';
@@ -38,7 +38,11 @@ export async function runCommand(
     id: context.childId,
     argv: [program, ...rest.map(filled)],
     cwd: resolve(context.target.directory, args.cwd ?? '.'),
-    env: commandEnvironment(context.target, context.applicationName, args.env),
+    env: {
+      // A compiled file in the project may be of another source than the one that was approved.
+      PYTHONPYCACHEPREFIX: join(dirname(deps.workDirectory), 'pycache'),
+      ...commandEnvironment(context.target, context.applicationName, args.env),
+    },
     timeoutMs: context.step.timeout,
     signal: context.signal,
     maxOutputBytes: outputBytes,

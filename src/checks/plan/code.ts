@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { readGit } from '../../clients/git.js';
 import type { TargetConfig } from '../../config.js';
 import type { StepDeps } from '../deps.js';
+import { keepManifest } from './manifest.js';
 
 /** Which code a migration comes from. */
 export interface CodeState {
@@ -36,22 +37,28 @@ const skipped = new Set([
   '.mypy_cache',
   '.ruff_cache',
 ]);
-const noise = /\.(py[co]|log|pid|sock|swp|tmp)$|~$/;
+// Not compiled files beside their source: Python loads one without a source all the same.
+const noise = /\.(log|pid|sock|swp|tmp)$|~$/;
 
 /** A folder with more than this is no project: the digest then covers its beginning, and says so. */
 const mostFiles = 20_000;
 const mostBytes = 512 * 1_024 * 1_024;
 
 /** Reads the code as it lies in a target's folder now, symbolic links followed. */
-export async function readCode(deps: Pick<StepDeps, 'processes'>, target: TargetConfig): Promise<CodeResult> {
+export async function readCode(
+  deps: Pick<StepDeps, 'processes' | 'config' | 'workDirectory'>,
+  target: TargetConfig,
+): Promise<CodeResult> {
   const { directory } = target;
+  // Where the bot writes while a block runs, should that be below the code.
+  const own = await Promise.all([deps.config.backups.directory, dirname(deps.workDirectory)].map(real));
   const git = await readGit({ processes: deps.processes, id: 'plans', directory, env: target.env });
   if (git.kind === 'failed') {
     return { kind: 'failed', why: `the commit of ${directory} could not be read (${git.evidence})` };
   }
   let read: { digest: string; partial: string | null };
   try {
-    read = await digestOf(directory);
+    read = await digestOf(directory, own);
   } catch (error) {
     return { kind: 'failed', why: `the folder ${directory} could not be read (${String(error)})` };
   }
@@ -61,23 +68,38 @@ export async function readCode(deps: Pick<StepDeps, 'processes'>, target: Target
   return { kind: 'read', code: { ...read, commit, dirty } };
 }
 
-async function digestOf(directory: string): Promise<{ digest: string; partial: string | null }> {
+async function real(path: string): Promise<string> {
+  return await realpath(path).catch(() => resolve(path));
+}
+
+async function digestOf(
+  directory: string,
+  own: readonly string[],
+): Promise<{ digest: string; partial: string | null }> {
   const digest = createHash('sha256');
+  const manifest = new Map<string, string>();
   let files = 0;
   let bytes = 0;
-  for await (const { path, size } of filesBelow(directory, '', [])) {
+  for await (const { path, size } of filesBelow(directory, '', own)) {
     files += 1;
     bytes += size;
     if (files > mostFiles || bytes > mostBytes) {
       const partial = `the folder ${directory} is too large to be digested whole: the code digest covers its first ${files - 1} files`;
       return { digest: digest.digest('hex'), partial };
     }
-    digest.update(`${path}\0${await sha256(join(directory, path))}\n`);
+    const content = await sha256(join(directory, path));
+    manifest.set(path, content);
+    digest.update(`${path}\0${content}\n`);
   }
-  return { digest: digest.digest('hex'), partial: null };
+  const hex = digest.digest('hex');
+  keepManifest(hex, manifest);
+  return { digest: hex, partial: null };
 }
 
-/** In an order that is the same everywhere. A link is the file or folder that it leads to; a circle ends. */
+/**
+ * In an order that is the same everywhere. A link is the file or folder that it leads to; a circle ends.
+ * @param above real paths of folders that are not entered: those of the bot, and those that lead here
+ */
 async function* filesBelow(
   directory: string,
   below: string,

@@ -39,7 +39,9 @@ export interface Plans {
 
 type Failed = { readonly kind: 'failed'; readonly why: string };
 
-export function createPlans(deps: Pick<StepDeps, 'processes' | 'revisions'>): Plans {
+export function createPlans(
+  deps: Pick<StepDeps, 'processes' | 'revisions' | 'config' | 'workDirectory'>,
+): Plans {
   const underWay = new Map<string, Promise<Planned>>();
   let runs = 0;
 

@@ -81,7 +81,7 @@ export function unseen(plan: MigrationPlan, target: string): string[] {
   return [
     ...(sql.kind === 'unprintable'
       ? [
-          `The SQL of this migration cannot be printed before it runs: it queries the database while it runs (${sql.why}). An approval covers its files by their content instead, listed with their digests in the file`,
+          `The SQL of this migration cannot be printed before it runs: ${sql.why}. An approval covers its files by their content instead, listed with their digests in the file`,
         ]
       : []),
     ...(sql.kind === 'printed' && observed.asks.length > 0

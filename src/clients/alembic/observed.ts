@@ -84,6 +84,20 @@ export function observedOf({ events, cut }: Report): Observed | null {
   let truncated = false;
   let refused: ObservedRefusal | null = null;
   let ended = false;
+  const addBackend = (event: ObservedConnection | ReportEventOf<'session'>): void => {
+    const { pid, backend_start: start = null, started: server = null } = event;
+    if (pid === undefined || backends.some((b) => b.pid === pid && b.start === start)) return;
+    backends.push({ pid, start, server });
+  };
+  const addData = ({ connection, bytes, sha256 }: ReportEventOf<'data'>): void => {
+    const at = statements.findLastIndex((s) => s.connection === connection);
+    const copy = statements[at];
+    if (copy === undefined) return;
+    // Beside its text, where it is compared and shown like the values of any statement.
+    const told = { ...copy, parameters: [[{ type: 'data', text: `${bytes} bytes, SHA-256 ${sha256}` }]] };
+    statements[at] = told;
+    ledger.amended(copy, told);
+  };
   for (const event of events) {
     switch (event.event) {
       case 'file':
@@ -98,10 +112,10 @@ export function observedOf({ events, cut }: Report): Observed | null {
       case 'connection':
         connections.push(event);
         ledger.connected(event.id, event.driver);
-        backends.push(...backendOf(event));
+        addBackend(event);
         break;
       case 'session':
-        backends.push(...backendOf(event));
+        addBackend(event);
         break;
       case 'context':
         configured.push(event);
@@ -121,6 +135,9 @@ export function observedOf({ events, cut }: Report): Observed | null {
       case 'statement':
         statements.push(event);
         ledger.sent(event);
+        break;
+      case 'data':
+        addData(event);
         break;
       case 'carried':
         ledger.carried(event.connection, event.count);
@@ -183,9 +200,4 @@ export function observedOf({ events, cut }: Report): Observed | null {
 /** The context whose version table counts: where none ran, the one that env.py made last. */
 export function migrationContext(observed: Observed): ObservedContext | undefined {
   return observed.contexts[0] ?? observed.configured.at(-1);
-}
-
-function backendOf(event: ObservedConnection | ReportEventOf<'session'>): ObservedBackend[] {
-  const { pid, backend_start: start = null, started: server = null } = event;
-  return pid === undefined ? [] : [{ pid, start, server }];
 }

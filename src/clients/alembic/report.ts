@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
 import { z } from 'zod';
 
 const RevisionStep = z.object({
@@ -82,7 +82,7 @@ const ReportEvent = z.discriminatedUnion('event', [
     heads: z.array(z.string()),
     steps: z.array(RevisionStep),
   }),
-  z.object({ event: z.literal('session'), context: z.int(), ...SessionFacts }),
+  z.object({ event: z.literal('session'), context: z.int().nullable(), ...SessionFacts }),
   z.object({
     event: z.literal('step'),
     context: z.int(),
@@ -114,11 +114,19 @@ const ReportEvent = z.discriminatedUnion('event', [
   z.object({ event: z.literal('truncated'), limit: z.int() }),
   /** Statements outside of a transaction came to their end, the last `count` of the session. */
   z.object({ event: z.literal('carried'), connection: z.int().nullable(), count: z.int().default(1) }),
-  /** A commit is about to be sent. */
+  /** A commit is about to be sent: from here on the server may have it. */
   z.object({
     event: z.literal('committing'),
     connection: z.int().nullable().optional(),
+    /** Of its transaction (`txid_current_if_assigned`), where it was asked for. */
     xid: z.string().nullable().optional(),
+  }),
+  /** What the last COPY of a connection sent. */
+  z.object({
+    event: z.literal('data'),
+    connection: z.int().nullable(),
+    bytes: z.int(),
+    sha256: z.string(),
   }),
   z.object({ event: z.literal('commit'), connection: z.int().nullable().optional() }),
   z.object({
@@ -149,6 +157,8 @@ const ReportEvent = z.discriminatedUnion('event', [
       'setting',
       'file_changed',
       'unobserved',
+      'reaches_out',
+      'lifts_read_only',
     ]),
     found: z.unknown().optional(),
     expected: z.unknown().optional(),
@@ -177,23 +187,27 @@ export interface Report {
  * @throws Error for a line that is no event: observer and bot are of different versions
  */
 export async function readReport(path: string): Promise<Report | null> {
-  let text: string;
+  const events: ReportEvent[] = [];
+  let rest = '';
+  let cut = false;
   try {
-    text = await readFile(path, 'utf8');
+    // Piece by piece: a report may be longer than a text can be, and others wait meanwhile.
+    for await (const chunk of createReadStream(path, 'utf8')) {
+      const lines = `${rest}${String(chunk)}`.split('\n');
+      // What follows the last line break was not written to its end.
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        const value = jsonOf(line);
+        // Written in part, and the next line behind it when there was room again.
+        if (value === undefined) cut = true;
+        else events.push(ReportEvent.parse(value));
+      }
+    }
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
     throw error;
   }
-  const lines = text.split('\n');
-  // What follows the last line break was not written to its end.
-  let cut = lines.at(-1) !== '';
-  const events = lines.slice(0, -1).flatMap((line) => {
-    const value = jsonOf(line);
-    // Written in part, and the next line behind it when there was room again.
-    if (value === undefined) cut = true;
-    return value === undefined ? [] : [ReportEvent.parse(value)];
-  });
-  return { events, cut };
+  return { events, cut: cut || rest !== '' };
 }
 
 function jsonOf(line: string): unknown {

@@ -65,6 +65,11 @@ it.each([
     [sent('a'), on('committing'), on('rollback')],
     { ...none, unanswered: [[undefined, 'a']] },
   ],
+  [
+    'one that a later commit of nothing does not answer',
+    [sent('a'), on('committing'), on('rollback'), on('committing'), on('commit')],
+    { ...none, unanswered: [[undefined, 'a']] },
+  ],
   ['one that the server refused', [sent('a'), on('committing'), on('rollback', { sqlstate: '23505' })], none],
   [
     'one of another connection',
