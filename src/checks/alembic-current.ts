@@ -77,6 +77,13 @@ function asExpected(
     const output = read.evidence;
     return unknown(`${at}, but Alembic was ended before it had looked at ${name}`, { output });
   }
+  if (read.kind === 'read_only_elsewhere') {
+    const output = read.evidence;
+    return failed(
+      `${name} is at ${wanted}, but Alembic tries to change another database at each start, which is refused (${firstLine(output)})`,
+      { output },
+    );
+  }
   if (read.kind !== 'read' && read.kind !== 'read_only') {
     const output = read.evidence;
     return failed(`${name} is at ${wanted}, but Alembic cannot work there (${firstLine(output)})`, {

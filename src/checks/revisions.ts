@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Observed } from '../clients/alembic/observed.js';
+import { migrationContext, type Observed } from '../clients/alembic/observed.js';
 import {
   type RevisionTable,
   readRevision,
@@ -72,7 +72,7 @@ export function createRevisions(deps: {
 
 /** The version table of an observed Alembic: where its own session found it, else as env.py names it. */
 function placeUsed(observed: Observed): VersionPlace | null {
-  const [context] = observed.contexts;
+  const context = migrationContext(observed);
   if (context === undefined) return null;
   if (context.place !== null) return { schema: context.place.schema, table: context.place.table };
   return { schema: context.schema, table: context.table };

@@ -144,8 +144,8 @@ export function createAlembic(options: AlembicOptions): Alembic {
     });
     const facts = await readObserved(processes, childId);
     // A Python that imports Alembic and then starts another one as a program was observed, and did nothing.
-    const idle = process.kind === 'exited' && process.exitCode === 0 && facts?.contexts.length === 0;
-    return { process, observed: idle ? null : facts };
+    const idle = process.kind === 'exited' && process.exitCode === 0 && facts?.configured.length === 0;
+    return { process, observed: idle || facts === null ? null : { ...facts, cut: isCut(facts, process) } };
   }
 
   const reading = (mode: 'read' | 'print', from: readonly string[] | null) => ({
@@ -239,8 +239,14 @@ export async function readObserved(
   processes: Pick<Processes, 'paths'>,
   childId: string,
 ): Promise<Observed | null> {
-  const events = await readReport(join(processes.paths(childId).folder, REPORT_FILE));
-  return events === null ? null : observedOf(events);
+  const report = await readReport(join(processes.paths(childId).folder, REPORT_FILE));
+  return report === null ? null : observedOf(report);
+}
+
+/** A program that failed by itself without an error in its report could not write it, as on a full disk. */
+function isCut(observed: Observed, process: ProcessResult): boolean {
+  const told = observed.ended || observed.errors.length > 0 || observed.refused !== null;
+  return observed.cut || (process.kind === 'exited' && process.exitCode !== 0 && !told);
 }
 
 /** @throws for a relative step such as -1, which means another thing each time and reads like an option. */

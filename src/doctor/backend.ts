@@ -5,6 +5,7 @@ import { plural } from '../checks/outcome.js';
 import { databaseProblem } from '../checks/plan/database.js';
 import { sayRevisions } from '../checks/revision.js';
 import { withSession } from '../checks/session.js';
+import { migrationContext } from '../clients/alembic/observed.js';
 import { readGit } from '../clients/git.js';
 import { readExpectedDatabase } from '../clients/postgres/expected.js';
 import { placeName } from '../clients/postgres/revision.js';
@@ -72,7 +73,7 @@ async function alembicFinding(what: string, target: TargetConfig, processes: Pro
     );
   }
   const { alembic: version, sqlalchemy } = observed.versions;
-  const [context] = observed.contexts;
+  const context = migrationContext(observed);
   const table = context?.place ?? context;
   const where = table === undefined ? '' : `, version table ${placeName(table)}`;
   const heads = observed.scripts?.heads ?? [];

@@ -18,7 +18,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const { value } = await toolPath();
   // The workers inherit it, so that nobody has to look for the programs again.
   process.env.M10_TOOL_PATH = value;
-  const services = await startServices({ fast: true });
+  const services = await startServices({ fast: true, settings: { max_prepared_transactions: '8' } });
   project.provide('toolPath', value);
   project.provide('postgresAdminUrl', services.postgres.adminUrl);
   project.provide('redisUrl', services.redis.url);

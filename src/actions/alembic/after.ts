@@ -1,5 +1,6 @@
 import type { Revisions } from '../../checks/revisions.js';
 import { explain, withSession } from '../../checks/session.js';
+import type { Observed } from '../../clients/alembic/observed.js';
 import {
   cancelSessions,
   readOwnSessions,
@@ -10,6 +11,7 @@ import {
 } from '../../clients/postgres/activity.js';
 import type { RevisionTable } from '../../clients/postgres/revision.js';
 import type { TargetConfig } from '../../config.js';
+import { readTraces, type Traces } from './traces.js';
 
 /** Whether anything of a child works in a database any more. */
 export type Leftover =
@@ -20,7 +22,7 @@ export type Leftover =
 
 /** What is true of a database once nothing of the child works in it any more. */
 export type Aftermath =
-  | { readonly kind: 'settled'; readonly stored: RevisionTable }
+  | { readonly kind: 'settled'; readonly stored: RevisionTable; readonly traces: Traces }
   | Exclude<Leftover, { kind: 'gone' }>;
 
 /** How long a backend whose client ended may go on before its statement is cancelled, ms. */
@@ -51,29 +53,44 @@ export async function endSessions(target: TargetConfig, own: SessionsOf): Promis
   return read.kind === 'ok' ? read.value : { kind: 'unread', why: `the database ${explain(read)}` };
 }
 
-/** Reads the revision after a child has ended, once nothing of it is at work. */
+/** Reads the revision and what else the server knows, after a child has ended and once nothing of it is at work. */
 export async function settle(
   revisions: Revisions,
   target: TargetConfig,
   own: SessionsOf,
+  observed: readonly (Observed | null)[],
 ): Promise<Aftermath> {
   const left = await endSessions(target, own);
   if (left.kind !== 'gone') return left;
-  const read = await withSession(target, session, (database) => revisions.read(target, database));
+  const read = await withSession(target, session, async (database) => ({
+    stored: await revisions.read(target, database),
+    traces: await readTraces(database, observed),
+  }));
   return read.kind === 'ok'
-    ? { kind: 'settled', stored: read.value }
+    ? { kind: 'settled', ...read.value }
     : { kind: 'unread', why: `the database ${explain(read)}` };
 }
 
 export type Sighting =
-  | { readonly kind: 'seen'; readonly sessions: readonly Session[]; readonly stored: RevisionTable }
+  | {
+      readonly kind: 'seen';
+      readonly sessions: readonly Session[];
+      readonly stored: RevisionTable;
+      readonly traces: Traces;
+    }
   | { readonly kind: 'unread'; readonly why: string };
 
-/** What an interrupted attempt left: its sessions, and the revision, read in this order. */
-export async function sight(revisions: Revisions, target: TargetConfig, own: SessionsOf): Promise<Sighting> {
+/** What an interrupted attempt left: its sessions, the revision, and other traces, read in this order. */
+export async function sight(
+  revisions: Revisions,
+  target: TargetConfig,
+  own: SessionsOf,
+  observed: readonly (Observed | null)[] = [],
+): Promise<Sighting> {
   const read = await withSession(target, { applicationName: 'm10bot:probe' }, async (database) => ({
     sessions: await readOwnSessions(database, own),
     stored: await revisions.read(target, database),
+    traces: await readTraces(database, observed),
   }));
   return read.kind === 'ok'
     ? { kind: 'seen', ...read.value }

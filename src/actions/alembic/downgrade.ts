@@ -3,19 +3,22 @@ import type { StepDeps } from '../../checks/deps.js';
 import { rendered } from '../../checks/environment.js';
 import { failed, passed, spoken } from '../../checks/outcome.js';
 import { keptStatements } from '../../checks/plan/executed.js';
-import { lookIn } from '../../checks/plan/judged.js';
+import { type Look, lookIn } from '../../checks/plan/judged.js';
+import type { MigrationPlan } from '../../checks/plan/migration-plan.js';
 import type { Plans } from '../../checks/plan/plans.js';
 import { surveyOf } from '../../checks/plan/survey.js';
 import { isAt, sayRevision, sayRevisions } from '../../checks/revision.js';
 import type { Observed } from '../../clients/alembic/observed.js';
+import type { MigrateResult } from '../../clients/alembic.js';
 import type { TargetConfig } from '../../config.js';
 import { defineKind, type Outcome, type StepContext, type StepKind } from '../../runbook/step-kind.js';
+import type { Aftermath } from './after.js';
 import { archiveAnew, archivedBy, sayArchived } from './archived.js';
 import { DowngradeArgs as Args, type DowngradeArgs } from './arguments.js';
 import { attemptId } from './attempts.js';
 import { readBefore } from './before.js';
 import { executionOf, observedOf, stayedPart } from './execution.js';
-import { judge } from './judge.js';
+import { judge, stayedAfter } from './judge.js';
 import { migrate, planAsApproved } from './migrate.js';
 import { probeDowngrade } from './probe.js';
 import { outputOf } from './words.js';
@@ -76,6 +79,7 @@ async function downgrade(
 
   let archived = args.archive === undefined ? null : await archivedBy(deps, args.archive, context);
   const notes: string[] = [];
+  const ended: MigrateResult[] = [];
   for (let attempt = 1; ; attempt += 1) {
     if (archived?.kind === 'failed') {
       return failed(`${archived.why}; ${name} was not downgraded`, { output: archived.output });
@@ -92,19 +96,20 @@ async function downgrade(
     if (blockers.length > 0) log.push('In the way:', ...blockers);
     log.push('');
     const output = log.join('\n').trim();
-    const untouched = after.kind === 'settled' && isAt(after.stored, args.from);
     const last = results.at(-1);
     const written = last?.kind === 'refused' && last.observed?.refused?.code === 'rows_changed';
-    const again = untouched && (last?.kind === 'lock_timeout' || written);
     const lockTimeout = spoken(args['lock-timeout']);
     const outcome = await judge(name, planned.plan, {
       results,
+      earlier: ended,
       after,
       lockTimeout,
       blockers,
       look,
       redact: context.redact,
     });
+    const again = await mayTryAgain(planned.plan, results, after, look, written);
+    ended.push(...results);
     const { differing, ...execution } = await executionOf(
       {
         plan: planned.plan,
@@ -145,4 +150,20 @@ async function downgrade(
     }
     await sleep(args.backoff * 2 ** (attempt - 1), undefined, { signal }).catch(() => undefined);
   }
+}
+
+/** A lock was in the way, or rows that no archive holds, and the database is as it was approved: what stayed of an attempt was never part of a plan. */
+async function mayTryAgain(
+  plan: MigrationPlan,
+  results: readonly MigrateResult[],
+  after: Aftermath,
+  look: Look,
+  written: boolean,
+): Promise<boolean> {
+  const kind = results.at(-1)?.kind;
+  const locked = kind === 'lock_timeout' || kind === 'lock_nowait' || kind === 'lock_unavailable';
+  if (!locked && !written) return false;
+  if (after.kind !== 'settled' || !isAt(after.stored, plan.from)) return false;
+  const { committed, lasting, uncertain, unanswered } = await stayedAfter(plan, { results, look }, after);
+  return committed.length + lasting.length + uncertain.length + unanswered.length === 0;
 }

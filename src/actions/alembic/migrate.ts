@@ -46,8 +46,9 @@ export async function migrate(
     }
     return ended;
   });
-  const backends = results.flatMap((result) => backendsOf(result.observed));
-  const after = await settle(deps.revisions, target, { applicationName, backends });
+  const observed = results.map((result) => result.observed);
+  const own = { applicationName, backends: observed.flatMap(backendsOf) };
+  const after = await settle(deps.revisions, target, own, observed);
   return { results, after, blockers: sayBlockers(blocked) };
 }
 

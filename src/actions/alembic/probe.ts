@@ -65,7 +65,7 @@ async function probeMigration(
   }
   const { target, applicationName } = context;
   const own = await sessionsOf(processes, started, applicationName);
-  const seen = await sight(revisions, target, own);
+  const seen = await sight(revisions, target, own, own.observed);
   if (seen.kind === 'unread') return { kind: 'unknown', evidence: seen.why };
   const [session] = seen.sessions;
   if (session !== undefined) {
@@ -91,7 +91,8 @@ async function probeMigration(
     return { kind: 'unknown', evidence: `${where}, which is ${neither}`, ...(await told(executed)) };
   }
   // A session that was never seen under a verified identity may be at work under another name.
-  const stayed = await stayedOf(own.observed, lookIn(target));
+  const found = { traces: seen.traces, version: 'kept' as const };
+  const stayed = await stayedOf(own.observed, found, lookIn(target));
   return stayed.kind === 'nothing'
     ? { kind: 'not_done', evidence: `${where} still, and no session or process of this step is left` }
     : {

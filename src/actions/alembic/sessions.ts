@@ -3,11 +3,16 @@ import { readObserved } from '../../clients/alembic.js';
 import type { Backend, SessionsOf } from '../../clients/postgres/activity.js';
 import type { Processes } from '../../clients/process.js';
 
-/** The backends that an observed Alembic worked in: they are found again whatever name env.py gives its sessions. */
+/**
+ * The backends of an observed Alembic on the target's server, other databases included: they are found again whatever
+ * name env.py gives its sessions. A pid of another server means nothing here.
+ */
 export function backendsOf(observed: Observed | null): Backend[] {
-  return (observed?.connections ?? []).flatMap(({ pid, backend_start, target }) =>
-    pid === undefined || target === false ? [] : [{ pid, start: backend_start ?? null }],
-  );
+  if (observed === null) return [];
+  const server = observed.connections.find((c) => c.target === true)?.started ?? null;
+  return observed.backends
+    .filter((backend) => server !== null && backend.server === server)
+    .map(({ pid, start }) => ({ pid, start }));
 }
 
 /** The sessions of an attempt, from what its children have reported so far. */

@@ -1,36 +1,74 @@
 import { z } from 'zod';
-import type { ObservedRefusal } from '../../clients/alembic/observed.js';
+import { sayConnection } from '../../checks/plan/database.js';
+import { setsLockTimeout } from '../../checks/plan/survey.js';
+import type { Observed, ObservedConnection, ObservedRefusal } from '../../clients/alembic/observed.js';
+import { connectionOf } from '../../clients/alembic/trouble.js';
 import type { MigrateResult } from '../../clients/alembic.js';
 import type { ProcessResult } from '../../clients/process.js';
 
 /** Why Alembic did not end well, in words. */
 export function sayTrouble(
-  trouble: Exclude<MigrateResult, { kind: 'done' }>,
+  trouble: Trouble,
   facts: { readonly lockTimeout: string; readonly blocker: string | null; readonly target: string },
 ): string {
   const line = trouble.evidence.split('\n')[0] ?? '';
   switch (trouble.kind) {
     case 'lock_timeout':
-      return `It waited ${facts.lockTimeout} for a lock and gave up${facts.blocker === null ? '' : `, behind ${facts.blocker}`}`;
+      return `${sayWait(trouble.observed, facts.lockTimeout)}${facts.blocker === null ? '' : `, behind ${facts.blocker}`}`;
+    case 'lock_nowait':
+      return `Another client held a lock, and the statement does not wait for it (NOWAIT; ${line})`;
+    case 'lock_unavailable':
+      return `A lock was not available (${line})`;
     case 'unreachable':
-      return `Alembic could not reach the database (${line})`;
+      return `Alembic could not connect to the database (${line})`;
     case 'unknown_revision':
       return `The code does not know the revision (${line})`;
     case 'several_heads':
       return `The code has several heads (${line})`;
     case 'concurrent':
-      return `Another client moved the revision at the same time (${line})`;
+      return `It collided with what another client may have done at the same time (${line})`;
+    case 'version_row':
+      return `The version table did not hold the row that Alembic was to change (${line}): another client may have moved the revision, or a policy or trigger hides the row`;
     case 'read_only':
-      return `Alembic wanted to change a database that is not the target's (${line})`;
+      return sayReadOnly(trouble, facts.target, line);
+    case 'read_only_elsewhere':
+      return `Alembic tried to change another database than ${facts.target}, ${sayConnection(sessionOf(trouble))}, where its sessions are read-only (${line})`;
     case 'refused':
       return sayRefusal(trouble.observed?.refused ?? null, facts.target);
     case 'not_started':
       return `Alembic could not be started (${line})`;
     case 'ended_early':
-      return `Alembic ${sayEnd(trouble.process.kind)} before it was done`;
+      return `Alembic ${sayEnd(trouble.process)} before it was done`;
     case 'failed':
       return `Alembic failed (${line})`;
   }
+}
+
+/** How long it waited is known where the limit was read back in the session and nothing changed it afterwards. */
+function sayWait(observed: Observed | null, lockTimeout: string): string {
+  if (observed === null) return 'Its lock_timeout ended the wait for a lock';
+  return observed.statements.some(({ sql }) => setsLockTimeout(sql))
+    ? 'The lock_timeout that the migration itself set ended the wait for a lock'
+    : `It waited ${lockTimeout} for a lock and gave up`;
+}
+
+type Trouble = Exclude<MigrateResult, { kind: 'done' }>;
+
+function sessionOf({ observed }: Trouble): ObservedConnection | undefined {
+  const [error] = observed?.errors ?? [];
+  return observed === null || error === undefined ? undefined : connectionOf(error, observed);
+}
+
+/** By what the session itself read when it was opened. */
+function sayReadOnly(trouble: Trouble, target: string, line: string): string {
+  const session = sessionOf(trouble);
+  if (session?.standby === true) {
+    return `${target} is a standby (pg_is_in_recovery), where nothing can be changed (${line}). The target needs the URL of the primary`;
+  }
+  if (session?.read_only === true) {
+    return `Sessions of ${session.user ?? 'the role'} on ${target} are read-only (default_transaction_read_only is on; ${line})`;
+  }
+  return `A change was refused on ${target} in a read-only transaction (${line})`;
 }
 
 /** Why the observer let nothing more happen. */
@@ -83,14 +121,15 @@ function sayFound(found: unknown): string {
   return String(found);
 }
 
-function sayEnd(kind: ProcessResult['kind']): string {
-  switch (kind) {
+/** Who sent a signal is not known: another person, the kernel for want of memory, or the program by its own fault. */
+function sayEnd(process: ProcessResult): string {
+  switch (process.kind) {
     case 'timed_out':
       return 'ran out of time and was ended';
     case 'stopped':
       return 'was stopped';
     case 'killed_by_signal':
-      return 'was killed by somebody else';
+      return `was ended by ${process.signal}`;
     case 'exited':
     case 'not_started':
       return 'ended';

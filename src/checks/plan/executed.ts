@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
-import type { Observed, ObservedStatement } from '../../clients/alembic/observed.js';
+import { migrationContext, type Observed, type ObservedStatement } from '../../clients/alembic/observed.js';
 import type { ReportValue } from '../../clients/alembic/report.js';
 import type { TableName } from '../../clients/sql/bookkeeping.js';
+import { isBookkeeping } from '../../clients/sql/bookkeeping.js';
 import { executedForm, type ParamStyle } from '../../clients/sql/executed.js';
+import { effectOfFunction } from '../../clients/sql/functions.js';
 import { parseScript } from '../../clients/sql/parse-script.js';
 import type { ParsedStatement as SqlStatement } from '../../clients/sql/statement.js';
 import type { Executed, ExecutedStatement } from '../../runbook/executed.js';
@@ -68,7 +70,7 @@ export async function executedStatements(observed: readonly Observed[], look: Lo
     if (judged === null) continue;
     statements.push(...(await toldOf(parsed, judged, statement.autocommit, parsed.otherForms)));
   }
-  const whole = observed.every((o) => !o.truncated && o.statements.every((s) => !s.cut));
+  const whole = observed.every((o) => !o.truncated && !o.cut && o.statements.every((s) => !s.cut));
   return { statements, whole };
 }
 
@@ -89,12 +91,28 @@ export async function thatLeaveSomething(
   return sent.filter(({ target }, index) =>
     parsed[index]?.some((statement) => {
       const effect = judge(statement, version, target === false)?.effect;
-      return effect === 'changes' || effect === 'unknown';
+      return effect === 'changes' || effect === 'unknown' || (effect === 'reads' && callsMore(statement));
     }),
   );
 }
 
-function versionTableOf({ contexts: [context] }: Observed): TableName {
+/** A setting or a lock goes with its session; a function that is called beside it may do anything. */
+function callsMore({ functions }: SqlStatement): boolean {
+  return functions.some((name) => effectOfFunction(name) === null);
+}
+
+/** Whether a transaction changes the row of the version table for good: no savepoint takes it back. */
+export async function movesVersion(one: Observed, sent: readonly ObservedStatement[]): Promise<boolean> {
+  const parsed = (await Promise.all(sent.map(parsedOf))).flat();
+  const version = versionTableOf(one);
+  return (
+    parsed.some((each) => isBookkeeping(each, version)) &&
+    !parsed.some((each) => each.transaction === 'rollback to')
+  );
+}
+
+function versionTableOf(observed: Observed): TableName {
+  const context = migrationContext(observed);
   return { schema: context?.schema ?? null, table: context?.table ?? 'alembic_version' };
 }
 
@@ -119,7 +137,8 @@ export function digestOf(fingerprints: readonly string[]): string {
   return createHash('sha256').update(fingerprints.join('\n')).digest('hex');
 }
 
-async function parsedOf(sent: ObservedStatement) {
+/** A statement as the parser reads it, once for each row of its parameters. */
+export async function parsedOf(sent: ObservedStatement) {
   const rows = sent.parameters.length === 0 ? [null] : sent.parameters;
   const parsed = await Promise.all(
     rows.map((row) => executedForm(sent.sql, row === null ? null : boundOf(row), styleOf(sent.style))),

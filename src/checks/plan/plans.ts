@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { headsAfter } from '../../clients/alembic/heads.js';
 import type { ExpectedDatabase } from '../../clients/alembic/observe.js';
-import type { Observed } from '../../clients/alembic/observed.js';
+import { migrationContext, type Observed } from '../../clients/alembic/observed.js';
 import type { Alembic, PrintResult, ReadResult } from '../../clients/alembic.js';
 import { readExpectedDatabase } from '../../clients/postgres/expected.js';
 import type { TableName } from '../../clients/sql/bookkeeping.js';
@@ -170,7 +170,11 @@ function onlineFacts(target: TargetConfig, read: ReadResult): Failed | Online {
   const writes = read.kind === 'read_only' ? read.evidence : null;
   if (read.kind !== 'read' && writes === null) {
     const elsewhere = observed === null ? null : databaseProblem(target.name, observed);
-    const why = elsewhere ?? `Alembic cannot work on ${target.name} (${read.evidence})`;
+    const what =
+      read.kind === 'read_only_elsewhere'
+        ? `Alembic tries to change another database than ${target.name} at each start, which is refused`
+        : `Alembic cannot work on ${target.name}`;
+    const why = elsewhere ?? `${what} (${read.evidence})`;
     return { kind: 'failed', why };
   }
   if (observed === null) return { kind: 'online', observed, writes };
@@ -214,7 +218,8 @@ function endOf(
 
 /** As env.py names it, which is how the SQL does. */
 function schemaInSql(printed: readonly Printed[]): string | null {
-  return printed[0]?.observed?.contexts[0]?.schema ?? null;
+  const observed = printed[0]?.observed ?? null;
+  return observed === null ? null : (migrationContext(observed)?.schema ?? null);
 }
 
 async function scriptOf(

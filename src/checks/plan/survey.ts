@@ -142,7 +142,7 @@ export function unseen(
 }
 
 /** By SET, RESET or set_config; a comment that says so warns as well, and does no harm. */
-function setsLockTimeout(text: string): boolean {
+export function setsLockTimeout(text: string): boolean {
   return /\b(?:set\s+(?:local\s+|session\s+)?|reset\s+)lock_timeout\b|set_config\s*\(\s*'lock_timeout'|\b(?:reset|discard)\s+all\b/i.test(
     text,
   );

@@ -1,14 +1,27 @@
-import type { ReportEvent, ReportEventOf, ReportStep } from './report.js';
+import { createLedger, type Fates, type ObservedStatement } from './ledger.js';
+import type { Report, ReportEventOf, ReportStep } from './report.js';
+
+export type { ObservedStatement, UnansweredCommit } from './ledger.js';
 
 export type ObservedConnection = ReportEventOf<'connection'>;
 export type ObservedContext = ReportEventOf<'context'>;
-export type ObservedStatement = ReportEventOf<'statement'>;
 export type ObservedScript = ReportEventOf<'scripts'>['revisions'][number];
-export type ObservedError = ReportEventOf<'error'>;
+export type ObservedError = ReportEventOf<'error'> & {
+  /** The last statement that was sent before it. */
+  readonly last: ObservedStatement | null;
+};
 export type ObservedRefusal = ReportEventOf<'refused'>;
 
+/** A server process that served the program, for good: with the time of its start. */
+export interface ObservedBackend {
+  readonly pid: number;
+  readonly start: string | null;
+  /** When its server was started: tells servers apart. */
+  readonly server: string | null;
+}
+
 /** What happened inside Alembic, as facts: no line of its output is in it. */
-export interface Observed {
+export interface Observed extends Fates {
   readonly versions: { readonly python: string; readonly alembic: string; readonly sqlalchemy: string };
   /** Every file that was read, by absolute path; a later reading of the same path wins. */
   readonly files: ReadonlyMap<string, { readonly sha256: string; readonly package: string | null }>;
@@ -19,11 +32,18 @@ export interface Observed {
     readonly revisions: readonly ObservedScript[];
   } | null;
   readonly connections: readonly ObservedConnection[];
+  /** Every backend that a session was seen to have, of whatever database. */
+  readonly backends: readonly ObservedBackend[];
+  /** In which migrations ran, or would have: an env.py may make others only to look at a revision. */
   readonly contexts: readonly ObservedContext[];
+  /** All that were made. */
+  readonly configured: readonly ObservedContext[];
   /** What migrations decide by and offline mode cannot answer, such as `get_bind`. */
   readonly asks: readonly string[];
   /** What each call of run_migrations was about to run. */
   readonly plans: readonly ReportEventOf<'plan'>[];
+  /** Steps that were begun. */
+  readonly begun: readonly ReportStep[];
   /** Steps that ran to their end, the row in the version table included; committed or not. */
   readonly done: readonly ReportStep[];
   /** The rows of the version table after the last of them, as Alembic keeps them; null before the first. */
@@ -31,12 +51,10 @@ export interface Observed {
   /** The SQL that offline mode printed. */
   readonly sql: string;
   readonly statements: readonly ObservedStatement[];
-  /** Those that a commit or autocommit made last, whatever happened later. */
-  readonly committed: readonly ObservedStatement[];
-  /** Sent outside of a transaction and not seen to come to their end: they may have left all, part or nothing. */
-  readonly uncertain: readonly ObservedStatement[];
   /** There were more than the report holds. */
   readonly truncated: boolean;
+  /** The report was not written to its end: what it does not have may have happened all the same. */
+  readonly cut: boolean;
   readonly refused: ObservedRefusal | null;
   /** The first one is the cause; later ones are what it led to. */
   readonly errors: readonly ObservedError[];
@@ -45,42 +63,40 @@ export interface Observed {
 }
 
 /** Folds a report into facts; null when the observer never came to work. */
-export function observedOf(events: readonly ReportEvent[]): Observed | null {
+export function observedOf({ events, cut }: Report): Observed | null {
   const hello = events.find((e) => e.event === 'hello');
   if (hello === undefined) return null;
   const files = new Map<string, { sha256: string; package: string | null }>();
   const programs: string[][] = [];
   const connections: ObservedConnection[] = [];
-  const contexts: ObservedContext[] = [];
+  const backends: ObservedBackend[] = [];
+  const configured: ObservedContext[] = [];
   const plans: ReportEventOf<'plan'>[] = [];
+  const begun: ReportStep[] = [];
   const done: ReportStep[] = [];
   const asks: string[] = [];
   const sql: string[] = [];
   const statements: ObservedStatement[] = [];
-  const committed: ObservedStatement[] = [];
+  const ledger = createLedger();
   const errors: ObservedError[] = [];
-  let alone: ObservedStatement[] = [];
-  let open: ObservedStatement[] = [];
   let scripts: Observed['scripts'] = null;
   let heads: readonly string[] | null = null;
   let truncated = false;
   let refused: ObservedRefusal | null = null;
   let ended = false;
-  const endOf = (connection: number | null | undefined): ObservedStatement[] => {
-    const own = open.filter((s) => s.connection === (connection ?? null));
-    open = open.filter((s) => s.connection !== (connection ?? null));
-    return own;
+  const addBackend = (event: ObservedConnection | ReportEventOf<'session'>): void => {
+    const { pid, backend_start: start = null, started: server = null } = event;
+    if (pid === undefined || backends.some((b) => b.pid === pid && b.start === start)) return;
+    backends.push({ pid, start, server });
   };
   const addData = ({ connection, bytes, sha256 }: ReportEventOf<'data'>): void => {
-    const of = (s: ObservedStatement) => s.connection === connection;
-    const copy = statements.findLast(of);
+    const at = statements.findLastIndex((s) => s.connection === connection);
+    const copy = statements[at];
     if (copy === undefined) return;
     // Beside its text, where it is compared and shown like the values of any statement.
     const told = { ...copy, parameters: [[{ type: 'data', text: `${bytes} bytes, SHA-256 ${sha256}` }]] };
-    for (const list of [statements, alone, open]) {
-      const at = list.lastIndexOf(copy);
-      if (at >= 0) list[at] = told;
-    }
+    statements[at] = told;
+    ledger.amended(copy, told);
   };
   for (const event of events) {
     switch (event.event) {
@@ -95,16 +111,21 @@ export function observedOf(events: readonly ReportEvent[]): Observed | null {
         break;
       case 'connection':
         connections.push(event);
+        ledger.connected(event.id, event.driver);
+        addBackend(event);
+        break;
+      case 'session':
+        addBackend(event);
         break;
       case 'context':
-        contexts.push(event);
+        configured.push(event);
         break;
       case 'plan':
         plans.push(event);
         break;
       case 'step': {
         const step = plans.findLast((p) => p.context === event.context)?.steps[event.index];
-        if (event.state === 'done' && step !== undefined) done.push(step);
+        if (step !== undefined) (event.state === 'done' ? done : begun).push(step);
         heads = event.heads ?? heads;
         break;
       }
@@ -113,21 +134,22 @@ export function observedOf(events: readonly ReportEvent[]): Observed | null {
         break;
       case 'statement':
         statements.push(event);
-        if (event.autocommit) alone.push(event);
-        else open.push(event);
+        ledger.sent(event);
         break;
       case 'data':
         addData(event);
         break;
       case 'carried':
-        committed.push(...alone.filter((s) => s.connection === event.connection));
-        alone = alone.filter((s) => s.connection !== event.connection);
+        ledger.carried(event.connection, event.count);
+        break;
+      case 'committing':
+        ledger.committing(event.connection, event.xid);
         break;
       case 'commit':
-        committed.push(...endOf(event.connection));
+        ledger.committed(event.connection);
         break;
       case 'rollback':
-        endOf(event.connection);
+        ledger.rolledBack(event.connection, event.sqlstate != null);
         break;
       case 'asks':
         asks.push(event.what);
@@ -139,14 +161,12 @@ export function observedOf(events: readonly ReportEvent[]): Observed | null {
         refused = event;
         break;
       case 'error':
-        errors.push(event);
+        errors.push({ ...event, last: statements.at(-1) ?? null });
         break;
       case 'ended':
         ended = true;
         break;
       case 'hello':
-      case 'committing':
-      case 'session':
       case 'unread':
         break;
     }
@@ -158,18 +178,26 @@ export function observedOf(events: readonly ReportEvent[]): Observed | null {
     programs,
     scripts,
     connections,
-    contexts,
+    backends,
+    contexts: configured.filter((context) => plans.some((plan) => plan.context === context.number)),
+    configured,
     asks,
     plans,
+    begun,
     done,
     heads,
     sql: sql.join(''),
     statements,
-    committed,
-    uncertain: alone,
+    ...ledger.fates(),
     truncated,
+    cut,
     refused,
     errors,
     ended,
   };
+}
+
+/** The context whose version table counts: where none ran, the one that env.py made last. */
+export function migrationContext(observed: Observed): ObservedContext | undefined {
+  return observed.contexts[0] ?? observed.configured.at(-1);
 }

@@ -23,6 +23,8 @@ const SessionFacts = {
   lock_timeout_ms: z.int().nullable(),
   statement_timeout_ms: z.int().nullable(),
   application_name: z.string().nullable(),
+  /** What default_transaction_read_only was as the session was opened. */
+  read_only: z.boolean().optional(),
 };
 
 const Value = z.union([z.null(), z.boolean(), z.string(), z.object({ type: z.string(), text: z.string() })]);
@@ -120,9 +122,15 @@ const ReportEvent = z.discriminatedUnion('event', [
   }),
   z.object({ event: z.literal('asks'), what: z.string(), step: z.int().nullable() }),
   z.object({ event: z.literal('truncated'), limit: z.int() }),
-  z.object({ event: z.literal('carried'), connection: z.int().nullable() }),
+  /** Statements outside of a transaction came to their end, the last `count` of the session. */
+  z.object({ event: z.literal('carried'), connection: z.int().nullable(), count: z.int().default(1) }),
   /** A commit is about to be sent: from here on the server may have it. */
-  z.object({ event: z.literal('committing'), connection: z.int().nullable().optional() }),
+  z.object({
+    event: z.literal('committing'),
+    connection: z.int().nullable().optional(),
+    /** Of its transaction (`txid_current_if_assigned`), where it was asked for. */
+    xid: z.string().nullable().optional(),
+  }),
   /** What the last COPY of a connection sent. */
   z.object({
     event: z.literal('data'),
@@ -131,7 +139,12 @@ const ReportEvent = z.discriminatedUnion('event', [
     sha256: z.string(),
   }),
   z.object({ event: z.literal('commit'), connection: z.int().nullable().optional() }),
-  z.object({ event: z.literal('rollback'), connection: z.int().nullable().optional() }),
+  z.object({
+    event: z.literal('rollback'),
+    connection: z.int().nullable().optional(),
+    /** With which the server refused the commit before it. */
+    sqlstate: z.string().nullable().optional(),
+  }),
   z.object({
     event: z.literal('error'),
     where: z.string(),
@@ -140,6 +153,9 @@ const ReportEvent = z.discriminatedUnion('event', [
     message: cutAt(LONGEST_MESSAGE),
     sqlstate: z.string().nullable(),
     schema: z.string().nullable().default(null),
+    /** The function of the server's source that raised it. */
+    routine: z.string().nullable().default(null),
+    connection: z.int().nullable().default(null),
   }),
   z.object({
     event: z.literal('refused'),
@@ -169,25 +185,47 @@ export type ReportEventOf<K extends ReportEvent['event']> = Extract<ReportEvent,
 export type ReportStep = z.infer<typeof RevisionStep>;
 export type ReportValue = z.infer<typeof Value>;
 
+/** What could be read of a report. */
+export interface Report {
+  readonly events: readonly ReportEvent[];
+  /** Its end or a part of it was not written, as on a full disk: what it does not have may have happened. */
+  readonly cut: boolean;
+}
+
 /**
- * Reads a report, also one whose writer was killed in the middle of its last line.
+ * Reads a report, also one that could not be written to its end.
  * @returns null when there is none: nothing was observed
  * @throws Error for a line that is no event: observer and bot are of different versions
  */
-export async function readReport(path: string): Promise<ReportEvent[] | null> {
+export async function readReport(path: string): Promise<Report | null> {
   const events: ReportEvent[] = [];
   let rest = '';
+  let cut = false;
   try {
     // Piece by piece: a report may be longer than a text can be, and others wait meanwhile.
     for await (const chunk of createReadStream(path, 'utf8')) {
       const lines = `${rest}${String(chunk)}`.split('\n');
       // What follows the last line break was not written to its end.
       rest = lines.pop() ?? '';
-      for (const line of lines) events.push(ReportEvent.parse(JSON.parse(line)));
+      for (const line of lines) {
+        const value = jsonOf(line);
+        // Written in part, and the next line behind it when there was room again.
+        if (value === undefined) cut = true;
+        else events.push(ReportEvent.parse(value));
+      }
     }
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
     throw error;
   }
-  return events;
+  return { events, cut: cut || rest !== '' };
+}
+
+function jsonOf(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }

@@ -8,12 +8,20 @@ export type AlembicTroubleKind =
   | 'several_heads'
   /** The lock_timeout ended the wait for a lock: trying again is safe. */
   | 'lock_timeout'
-  /** Another client moved the revision at the same time. */
+  /** A lock was held by another client, and the statement does not wait for it (NOWAIT). */
+  | 'lock_nowait'
+  /** A lock was not to be had (SQLSTATE 55P03), and whether it was waited for is not known. */
+  | 'lock_unavailable'
+  /** Another client made the same object or row at the same time, or its change could not be serialized. */
   | 'concurrent'
+  /** Alembic's change of its version table did not meet the row that it expected. */
+  | 'version_row'
   /** The observer let nothing more happen: what it found was not what was approved. */
   | 'refused'
-  /** Something wanted to change a database in a session that only reads. */
+  /** Something wanted to change the target in a session that only reads. */
   | 'read_only'
+  /** Something wanted to change another database than the target, where sessions only read. */
+  | 'read_only_elsewhere'
   /** The time was over, it was stopped, or a stranger killed it. Its backend may work on for a while. */
   | 'ended_early'
   | 'not_started'

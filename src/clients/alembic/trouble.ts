@@ -1,5 +1,5 @@
 import type { ProcessResult } from '../process.js';
-import type { Observed, ObservedError, ObservedRefusal } from './observed.js';
+import type { Observed, ObservedConnection, ObservedError, ObservedRefusal } from './observed.js';
 import type { AlembicTroubleKind } from './trouble-kind.js';
 import { troubleInOutput } from './unobserved.js';
 
@@ -45,20 +45,31 @@ function isUnfinished(observed: Observed): boolean {
   return observed.done.length < observed.plans.flatMap((plan) => plan.steps).length;
 }
 
-const SQLSTATE = { lockNotAvailable: '55P03', uniqueViolation: '23505', readOnly: '25006' };
+const SQLSTATE = {
+  lockNotAvailable: '55P03',
+  uniqueViolation: '23505',
+  serializationFailure: '40001',
+  readOnly: '25006',
+};
 
-/** By class, SQLSTATE and place of the error, never by its words, which are in the server's language. */
+/** By class, SQLSTATE and place of the error; by its words, which are in the server's language, where it must be. */
 function kindOf(error: ObservedError, observed: Observed): AlembicTroubleKind {
   const has = (...names: string[]) => error.classes.some((c) => names.includes(c));
-  if (error.sqlstate === SQLSTATE.lockNotAvailable) return 'lock_timeout';
-  if (error.sqlstate === SQLSTATE.readOnly) return 'read_only';
-  if (error.where === 'version') return 'concurrent';
+  if (error.sqlstate === SQLSTATE.lockNotAvailable) return lockKindOf(error);
+  if (error.sqlstate === SQLSTATE.readOnly) {
+    return connectionOf(error, observed)?.target === false ? 'read_only_elsewhere' : 'read_only';
+  }
+  if (error.where === 'version') {
+    // Alembic's own complaint that its statement changed no row or several; anything else is what it says.
+    if (error.sqlstate === null && has('alembic.util.exc.CommandError')) return 'version_row';
+    if ([SQLSTATE.uniqueViolation, SQLSTATE.serializationFailure].includes(error.sqlstate ?? '')) {
+      return 'concurrent';
+    }
+  }
   // Two upgrades at once make the same objects: the later one collides in the catalog.
   if (error.sqlstate === SQLSTATE.uniqueViolation && error.schema === 'pg_catalog') return 'concurrent';
   if (has('alembic.script.revision.MultipleHeads')) return 'several_heads';
-  if (has('alembic.script.revision.ResolutionError', 'alembic.script.revision.RevisionError')) {
-    return 'unknown_revision';
-  }
+  if (has('alembic.script.revision.ResolutionError')) return 'unknown_revision';
   const connected = observed.connections.length > 0;
   const outside = error.classes.some(
     (c) =>
@@ -67,6 +78,28 @@ function kindOf(error: ObservedError, observed: Observed): AlembicTroubleKind {
   );
   if (!connected && outside) return 'unreachable';
   return 'failed';
+}
+
+/** The session in which an error arose: the one that it names, else the one of the last statement before it. */
+export function connectionOf(error: ObservedError, observed: Observed): ObservedConnection | undefined {
+  const id = error.connection ?? error.last?.connection ?? null;
+  const found = observed.connections.find((connection) => connection.id === id);
+  const [only] = observed.connections;
+  return found ?? (observed.connections.length === 1 ? only : undefined);
+}
+
+/**
+ * NOWAIT and lock_timeout have one SQLSTATE. The server's own function tells them apart, else its English words,
+ * else a statement that has no NOWAIT anywhere and calls nothing.
+ */
+function lockKindOf({ routine, message, last }: ObservedError): AlembicTroubleKind {
+  if (routine === 'ProcessInterrupts' || /due to lock timeout/.test(message)) return 'lock_timeout';
+  if (routine === 'exec_stmt_raise') return 'lock_unavailable';
+  if (routine !== null || /could not obtain lock on/.test(message)) return 'lock_nowait';
+  const sql = last?.sql ?? 'select';
+  return /\bnowait\b|^\s*(do|call|select|with|execute|values)\b/i.test(sql)
+    ? 'lock_unavailable'
+    : 'lock_timeout';
 }
 
 function sayRefusal(refused: ObservedRefusal): string {

@@ -39,15 +39,12 @@ export function troubleInOutput(
   const is = (kind: AlembicTroubleKind) => ({ kind, evidence });
   if (/Can't locate revision/.test(both)) return is('unknown_revision');
   if (/Multiple head revisions are present/.test(both)) return is('several_heads');
-  if (/LockNotAvailable|canceling statement due to lock timeout/.test(evidence)) return is('lock_timeout');
-  // Two upgrades at once: the later one collides in alembic_version or in the catalog, or matches no row.
-  if (
-    /alembic_version_pkc|expected to match 1 row|matched 0|pg_(type|class|namespace|proc)_\w+_index/.test(
-      evidence,
-    )
-  ) {
-    return is('concurrent');
-  }
+  if (/canceling statement due to lock timeout/.test(evidence)) return is('lock_timeout');
+  if (/LockNotAvailable.*could not obtain lock on/.test(evidence)) return is('lock_nowait');
+  if (/LockNotAvailable/.test(evidence)) return is('lock_unavailable');
+  if (/expected to match (1|one) row|matched 0/.test(evidence)) return is('version_row');
+  // Two upgrades at once: the later one collides in alembic_version or in the catalog.
+  if (/alembic_version_pkc|pg_(type|class|namespace|proc)_\w+_index/.test(evidence)) return is('concurrent');
   // SQLAlchemy wraps lock timeouts as OperationalError as well: only the text tells a failed connection.
   if (
     /OperationalError/.test(evidence) &&

@@ -37,9 +37,10 @@ const COLUMNS = `a.pid, coalesce(a.application_name, '') as "applicationName", a
  * Parallel workers are left out: they belong to a leader that is listed. A role that may not see a session gets
  * no backend type either, and such a session must not be missed.
  */
-const OTHERS = `from pg_stat_activity a
-  where a.datname = current_database() and a.pid <> pg_backend_pid() 
+const CLIENTS = `from pg_stat_activity a
+  where a.pid <> pg_backend_pid()
     and (a.backend_type = 'client backend' or (a.backend_type is null and a.usesysid is not null))`;
+const OTHERS = `${CLIENTS} and a.datname = current_database()`;
 
 /** All other client sessions of the database, the oldest transaction first. */
 export async function readActivity(database: Queryable): Promise<Session[]> {
@@ -86,16 +87,23 @@ export interface Backend {
   readonly start: string | null;
 }
 
-/** The sessions of one program: by the name that it was given, and by the backends that it was seen to have. */
+/**
+ * The sessions of one program: by the name that it was given, in this database, and by the backends that it was seen
+ * to have, in whatever database of this server.
+ */
 export interface SessionsOf {
   readonly applicationName: string;
   readonly backends?: readonly Backend[];
 }
 
-// A time of start that this role may not see proves nothing, so the pid alone decides there.
-const OWN = `(a.application_name = $1 or exists (
+/**
+ * A time of start that this role may not see proves nothing, so the pid alone decides there. Before PostgreSQL 14 the
+ * text of a time has as many digits as each session's extra_float_digits gives it.
+ */
+const OWN = `((a.datname = current_database() and a.application_name = $1) or exists (
     select from unnest($2::int[], $3::text[]) as b (pid, start)
-     where b.pid = a.pid and coalesce(b.start = extract(epoch from a.backend_start)::text, true)))`;
+     where b.pid = a.pid
+       and coalesce(abs(b.start::numeric - extract(epoch from a.backend_start)::numeric) < 0.001, true)))`;
 
 function ownParameters(own: SessionsOf): [string, number[], (string | null)[]] {
   const backends = own.backends ?? [];
@@ -106,7 +114,7 @@ function ownParameters(own: SessionsOf): [string, number[], (string | null)[]] {
 export async function readOwnSessions(database: Queryable, own: SessionsOf): Promise<Session[]> {
   return database.rows(
     sessionSchema,
-    `select ${COLUMNS} ${OTHERS} and ${OWN} order by a.pid`,
+    `select ${COLUMNS} ${CLIENTS} and ${OWN} order by a.pid`,
     ownParameters(own),
   );
 }
@@ -118,7 +126,7 @@ export type SignalledBackend = z.infer<typeof signalSchema>;
 export async function terminateSessions(database: Queryable, own: SessionsOf): Promise<SignalledBackend[]> {
   return database.rows(
     signalSchema,
-    `select a.pid, pg_terminate_backend(a.pid) as signalled ${OTHERS} and ${OWN}`,
+    `select a.pid, pg_terminate_backend(a.pid) as signalled ${CLIENTS} and ${OWN}`,
     ownParameters(own),
   );
 }
@@ -127,7 +135,7 @@ export async function terminateSessions(database: Queryable, own: SessionsOf): P
 export async function cancelSessions(database: Queryable, own: SessionsOf): Promise<SignalledBackend[]> {
   return database.rows(
     signalSchema,
-    `select a.pid, pg_cancel_backend(a.pid) as signalled ${OTHERS} and ${OWN}`,
+    `select a.pid, pg_cancel_backend(a.pid) as signalled ${CLIENTS} and ${OWN}`,
     ownParameters(own),
   );
 }

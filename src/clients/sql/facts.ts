@@ -1,4 +1,5 @@
 import { carriesOut, effectsOfNode } from './effects.js';
+import { lastingOf } from './lasting.js';
 import { createdBy, droppedBy } from './objects.js';
 import {
   type Effect,
@@ -20,6 +21,21 @@ const typed: Readonly<Record<string, string>> = {
 };
 const relationKinds = new Set(['table', 'view', 'materialized view', 'sequence', 'index', 'foreign table']);
 
+/** Statements that carry out the calls in them. In all others a call is a definition, such as a column's default. */
+const evaluates = new Set([
+  'SelectStmt',
+  'InsertStmt',
+  'UpdateStmt',
+  'DeleteStmt',
+  'MergeStmt',
+  'CopyStmt',
+  'DoStmt',
+  'CallStmt',
+  'ExplainStmt',
+  'CreateTableAsStmt',
+  'DeclareCursorStmt',
+]);
+
 interface Found {
   readonly effects: Set<Effect>;
   readonly relations: RelationUse[];
@@ -27,6 +43,7 @@ interface Found {
   readonly operators: Set<string>;
   readonly types: Set<string>;
   readonly fields: Set<string>;
+  readonly lasting: Set<string>;
   readonly created: NamedObject[];
   readonly dropped: NamedObject[];
   readonly common: Set<string>;
@@ -42,6 +59,7 @@ export function factsOf(type: string, node: Node): StatementFacts {
     operators: new Set(),
     types: new Set(),
     fields: new Set(),
+    lasting: new Set(),
     created: [],
     dropped: [],
     common: new Set(),
@@ -65,6 +83,7 @@ export function factsOf(type: string, node: Node): StatementFacts {
       fields: [...found.fields],
       common: [...found.common],
     },
+    lasting: evaluates.has(type) ? [...found.lasting] : [],
     created: found.created,
     dropped: found.dropped,
     concurrent: found.concurrent,
@@ -81,6 +100,7 @@ export function factsOf(type: string, node: Node): StatementFacts {
 function visit(found: Found, type: string, node: Node, runs: boolean): void {
   if (runs) {
     for (const effect of effectsOfNode(type, node)) found.effects.add(effect);
+    for (const lasting of lastingOf(type, node)) found.lasting.add(lasting);
     found.created.push(...createdBy(type, node));
     for (const dropped of droppedBy(type, node)) {
       found.dropped.push(dropped);

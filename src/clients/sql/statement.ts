@@ -70,6 +70,8 @@ export interface StatementFacts {
   /** Functions that it calls, as written; a part that needs quotes has them. */
   readonly functions: readonly string[];
   readonly hidden: HiddenCalls;
+  /** What of it a rollback does not undo: functions that act outside of the transaction, COPY … PROGRAM. */
+  readonly lasting: readonly string[];
   readonly created: readonly NamedObject[];
   readonly dropped: readonly NamedObject[];
   /** CONCURRENTLY: PostgreSQL refuses it inside a transaction. */
@@ -104,6 +106,7 @@ export const unparsedFacts: StatementFacts = {
   relations: [],
   functions: [],
   hidden: noHiddenCalls,
+  lasting: [],
   created: [],
   dropped: [],
   concurrent: false,
