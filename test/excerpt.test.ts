@@ -53,18 +53,6 @@ const plan: MigrationPlan = {
     writesAtStart: null,
   },
 };
-const statement = (sql: string): ObservedStatement => ({
-  event: 'statement',
-  connection: 1,
-  target: true,
-  context: 1,
-  step: 0,
-  sql,
-  cut: false,
-  parameters: [],
-  style: null,
-  autocommit: false,
-});
 const told = (text: string) => ({
   text,
   effect: 'changes' as const,
