@@ -158,6 +158,7 @@ export function createAdvance(deps: {
             return { kind: 'waits', until: wanted.until };
           case 'ask_human':
           case 'stopped':
+          case 'untrusted':
           case 'await_next':
             return { kind: 'waits', until: null };
         }

@@ -14,6 +14,7 @@ import { renderRefused } from '../render/refused.js';
 import { renderResumed } from '../render/resumed.js';
 import { renderStopped } from '../render/stopped.js';
 import { renderUnprepared } from '../render/unprepared.js';
+import { renderUntrusted } from '../render/untrusted.js';
 import type { SeenEvent } from './folding.js';
 import { cardKey, closedKey, eventKey, promptKey } from './keys.js';
 import type { MessageOperation, Origin } from './operation.js';
@@ -23,7 +24,16 @@ export function urgentOperations(seen: SeenEvent): MessageOperation[] {
   const { event, after } = seen;
   if (event.type === 'CommandRefused') return [once(seen, 'refused', renderRefused(event))];
   if (event.type === 'PlanShown') return [once(seen, 'plan', renderPlanShown(event))];
-  return after.kind === 'none' ? [] : [...ofRun(seen, after), ...answeredPrompt(seen, after)];
+  return after.kind === 'none'
+    ? []
+    : [...ofRun(seen, after), ...answeredPrompt(seen, after), ...distrusted(seen, after)];
+}
+
+/** The first event of a run that cannot be believed is told in the channel, not on the card alone. */
+function distrusted(seen: SeenEvent, state: OpenedRun): MessageOperation[] {
+  const before = seen.before.kind === 'none' ? null : seen.before.untrusted;
+  if (before !== null || state.untrusted === null) return [];
+  return [once(seen, 'untrusted', renderUntrusted(state, state.untrusted))];
 }
 
 function ofRun(seen: SeenEvent, state: OpenedRun): MessageOperation[] {

@@ -125,6 +125,13 @@ function ending(gate: Gate, end: GateEnd): { title: string; emoji: string; told:
   const approvers = people(gate.approvals.map((a) => a.by));
   switch (gate.status) {
     case 'spent':
+      if (gate.doubt !== null) {
+        return {
+          title: 'Not approved',
+          emoji: '⛔',
+          told: `The journal says that it was started, and this is not believed: ${line(gate.doubt)}. Nothing of this run is started any more.`,
+        };
+      }
       return {
         title: 'Approved',
         emoji: '✅',

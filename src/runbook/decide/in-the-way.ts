@@ -1,3 +1,4 @@
+import type { CommandType } from '../command.js';
 import { type Refusal, refuse } from '../refusal.js';
 import { currentBlock, type OpenedRun, openGate, runningStep, troubledSteps } from '../state.js';
 import { describeCover } from './words.js';
@@ -53,6 +54,28 @@ export function troubled(state: OpenedRun): Refusal | undefined {
     'step_failed',
     `Step \`${step.id}\` did not pass.`,
     `\`/m10 retry\`, \`/m10 skip ${step.id} REASON\`, \`/m10 rollback REASON\` or \`/m10 close REASON\`.`,
+  );
+}
+
+/** What an untrusted run still takes: whatever ends something, and how a step ended that runs already. */
+const endsSomething: ReadonlySet<CommandType> = new Set<CommandType>([
+  'Stop',
+  'Close',
+  'React',
+  'Unreact',
+  'FailGate',
+  'ExpireGate',
+  'FinishStep',
+  'RedoStep',
+]);
+
+/** The no to everything that would take an untrusted run further. */
+export function notBelieved(state: OpenedRun, command: CommandType): Refusal | undefined {
+  if (state.untrusted === null || endsSomething.has(command)) return undefined;
+  return refuse(
+    'not_believed',
+    `Run ${state.run} is untrusted: ${state.untrusted.why}.`,
+    'Find out who can write to the state database, read the targets, then `/m10 close REASON` and open a new run.',
   );
 }
 
