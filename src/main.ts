@@ -151,7 +151,7 @@ export async function startBot(options: { readonly config: Config; readonly log:
       now,
       log,
     });
-    const gates = createGates({ config, planner, people: slack.people });
+    const gates = createGates({ config, planner, people: slack.people, changing });
     const advance = createAdvance({ runs, gates, steps, assessor, now, log });
     const runner = createRunner({
       runs,

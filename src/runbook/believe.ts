@@ -44,6 +44,7 @@ export function doubtOf(state: OpenedRun, event: RunEvent): string | null {
     case 'GateExpired':
     case 'GateCancelled':
     case 'GateVoided':
+    case 'ApprovalNotConfirmed':
     case 'StepFinished':
     case 'FailureAssessed':
     case 'StopRequested':

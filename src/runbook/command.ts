@@ -2,6 +2,7 @@ import type { BlockRef, Runbook } from './definition.js';
 import type { EventOf, Loss, Plan, Purpose, StepResult, TargetState, Via } from './events.js';
 import type { Executed } from './executed.js';
 import type { Fingerprint } from './fingerprint.js';
+import type { Signs } from './people.js';
 import type { ReasonCode } from './refusal.js';
 
 /** What a look-up said about a person as approver. A failed look-up is a no. */
@@ -22,6 +23,16 @@ export interface SpendFacts {
   readonly fingerprint:
     | { readonly kind: 'computed'; readonly fingerprint: Fingerprint }
     | { readonly kind: 'failed'; readonly why: string };
+}
+
+/** What Slack says right before a change about the approval under which it would run. */
+export interface ConfirmFacts {
+  /** The request that was asked about; null when the journal holds no approval of the block. */
+  readonly gate: number | null;
+  readonly signs: Signs;
+  readonly verdicts: Readonly<Record<string, Verdict>>;
+  /** How many must approve by the configuration of now. */
+  readonly needs: number;
 }
 
 /** Imperatives that people and the runner put to a run. Facts that need I/O are part of the command. */
@@ -112,6 +123,13 @@ export type Command =
   /** @param lost Slack's timestamp of the message that is gone, or the id of the file */
   | { readonly type: 'RepostGate'; readonly gate: number; readonly lost: string }
   | { readonly type: 'SpendGate'; readonly gate: number; readonly facts: SpendFacts }
+  /** Right before a change: whether the approvals of its block still stand, whatever the journal says. */
+  | {
+      readonly type: 'ConfirmApproval';
+      readonly block: BlockRef;
+      readonly step: string;
+      readonly facts: ConfirmFacts;
+    }
   | { readonly type: 'StartBlock'; readonly block: BlockRef }
   | { readonly type: 'StartStep'; readonly block: BlockRef; readonly step: string; readonly attempt: number }
   | {

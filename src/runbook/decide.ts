@@ -1,5 +1,6 @@
 import type { Command } from './command.js';
 import type { Decision } from './decide/accept.js';
+import { confirmApproval } from './decide/confirm.js';
 import { closeGate, openGateWith, react, repostGate, spendGate, unreact } from './decide/gates.js';
 import { notBelieved } from './decide/in-the-way.js';
 import { openRun } from './decide/open-run.js';
@@ -68,6 +69,8 @@ export function decide(state: RunState, command: Command, now: number): Decision
       return repostGate(state, command);
     case 'SpendGate':
       return spendGate(state, command, now);
+    case 'ConfirmApproval':
+      return confirmApproval(state, command, now);
     case 'StartBlock':
       return startBlock(state, command, now);
     case 'StartStep':

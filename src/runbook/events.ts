@@ -138,6 +138,15 @@ export const RunEvent = z.discriminatedUnion('type', [
     approvers: z.array(z.string()),
     digest: z.string(),
   }),
+  /** Asked right before a change, Slack did not show the approvals that the journal holds. */
+  z.strictObject({
+    type: z.literal('ApprovalNotConfirmed'),
+    /** null: the journal holds no approval for it at all. */
+    gate: z.int().nullable(),
+    block: BlockRefSchema,
+    step: z.string(),
+    why: z.string(),
+  }),
   z.strictObject({ type: z.literal('BlockStarted'), block: BlockRefSchema, from: z.string().nullable() }),
   z.strictObject({ type: z.literal('StepStarted'), ...stepRef, target: z.string() }),
   z.strictObject({

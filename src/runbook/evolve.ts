@@ -128,6 +128,9 @@ function evolved(state: OpenedRun, event: RunEvent, meta: EventMeta): OpenedRun 
           now: event.now || (state.stopped?.now ?? false),
         },
       };
+    case 'ApprovalNotConfirmed':
+      // Like a stop: whoever takes the run up again asks for a new approval.
+      return { ...state, stopped: { by: 'm10bot', reason: event.why, at: meta.at, now: false } };
     case 'RunResumed':
       return { ...state, stopped: null };
     case 'BlockFinished':

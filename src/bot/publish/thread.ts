@@ -96,6 +96,7 @@ export function threadWork(seen: SeenEvent): ThreadWork | null {
     case 'GateExpired':
     case 'GateCancelled':
     case 'GateVoided':
+    case 'ApprovalNotConfirmed':
     case 'GateSpent':
     case 'StepStarted':
     case 'FailureAssessed':

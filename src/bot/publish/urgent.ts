@@ -13,6 +13,7 @@ import { renderPrompt } from '../render/prompt.js';
 import { renderRefused } from '../render/refused.js';
 import { renderResumed } from '../render/resumed.js';
 import { renderStopped } from '../render/stopped.js';
+import { renderUnconfirmed } from '../render/unconfirmed.js';
 import { renderUnprepared } from '../render/unprepared.js';
 import { renderUntrusted } from '../render/untrusted.js';
 import type { SeenEvent } from './folding.js';
@@ -72,6 +73,8 @@ function ofRun(seen: SeenEvent, state: OpenedRun): MessageOperation[] {
       const prompt = renderPrompt({ state, assessed: event, failed });
       return [{ ...at, key: promptKey(run, event), message: prompt, mode: 'current' }];
     }
+    case 'ApprovalNotConfirmed':
+      return [once(seen, 'unconfirmed', renderUnconfirmed(state, event))];
     case 'StopRequested':
       return [once(seen, 'stopped', renderStopped(state, event))];
     case 'RunResumed':

@@ -38,11 +38,16 @@ export function gateIsOpen(state: OpenedRun, id: number): Refusal {
   );
 }
 
+/** Whoever stopped a run: a person, or the bot itself. */
+export function stopper(by: string): string {
+  return by === 'm10bot' ? 'm10bot itself' : `<@${by}>`;
+}
+
 export function stoppedRun(state: OpenedRun): Refusal | undefined {
   if (state.stopped === null) return undefined;
   return refuse(
     'run_stopped',
-    `Run ${state.run} was stopped by <@${state.stopped.by}>.`,
+    `Run ${state.run} was stopped by ${stopper(state.stopped.by)}.`,
     '`/m10 resume` takes it up again; `/m10 rollback REASON` and `/m10 close REASON` end it.',
   );
 }
