@@ -44,6 +44,12 @@ const commands = [
     shown: 'audit export [RUN]',
     about: 'Print the journal, or one run of it, as lines of JSON',
   },
+  {
+    name: 'audit accept',
+    operand: 'possible',
+    shown: 'audit accept REASON',
+    about: 'Take the journal as it is, after people have looked at a mismatch',
+  },
   { name: 'help', operand: 'none', shown: 'help', about: 'Show this' },
 ] as const;
 

@@ -51,6 +51,11 @@ export async function openState(
   };
 }
 
+/** Where heads of the journal are noted outside the database. */
+export function headsPath({ state }: Pick<Config, 'state'>): string {
+  return join(state.directory, 'heads.jsonl');
+}
+
 /** How long one try to reach the state database takes, ms. */
 const reachMs = 10_000;
 

@@ -51,6 +51,7 @@ export function doubtOf(state: OpenedRun, event: RunEvent): string | null {
     case 'BlockFinished':
     case 'CommandRefused':
     case 'PlanShown':
+    case 'JournalMismatch':
     case 'RunClosed':
       return null;
   }

@@ -2,7 +2,6 @@ import type { BlockRef, Runbook } from './definition.js';
 import type { EventOf, Loss, Plan, Purpose, StepResult, TargetState, Via } from './events.js';
 import type { Executed } from './executed.js';
 import type { Fingerprint } from './fingerprint.js';
-import type { Signs } from './people.js';
 import type { ReasonCode } from './refusal.js';
 
 /** What a look-up said about a person as approver. A failed look-up is a no. */
@@ -12,6 +11,14 @@ export type Verdict =
 
 /** The meaning of an emoji on a gate. */
 export type Sign = 'approve' | 'refuse' | 'stop';
+
+/** What Slack says about the reactions on a request. */
+export type Signs =
+  | { readonly kind: 'read'; readonly by: Readonly<Record<Sign, readonly string[]>> }
+  /** Slack answered: the message, or what it attaches, is not there, or it is the message of something else. */
+  | { readonly kind: 'gone' }
+  /** Slack could not be asked. That is not a no. */
+  | { readonly kind: 'unasked' };
 
 /** What Slack and the targets say right before a gate is spent. */
 export interface SpendFacts {

@@ -196,6 +196,16 @@ export const RunEvent = z.discriminatedUnion('type', [
     why: z.string(),
     instead: z.string(),
   }),
+  /** Outside any run: a head that was noted elsewhere is not in the journal any more. */
+  z.strictObject({
+    type: z.literal('JournalMismatch'),
+    place: z.enum(['file', 'channel']),
+    position: z.int(),
+    noted: z.string(),
+    /** The hash that stands there now; null when the journal ends before, at `end`. */
+    found: z.string().nullable(),
+    end: z.int(),
+  }),
   z.strictObject({
     type: z.literal('PlanShown'),
     by,

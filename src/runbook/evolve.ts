@@ -152,6 +152,7 @@ function evolved(state: OpenedRun, event: RunEvent, meta: EventMeta): OpenedRun 
       return { ...state, closed: { outcome: event.outcome, at: meta.at, by: event.by } };
     case 'CommandRefused':
     case 'PlanShown':
+    case 'JournalMismatch':
       return state;
   }
 }

@@ -1,4 +1,4 @@
-import type { Sign, Verdict } from './command.js';
+import type { Signs, Verdict } from './command.js';
 import type { Gate, OpenedRun } from './state.js';
 
 /** What the policy needs to know about people; answered by Slack. */
@@ -22,14 +22,6 @@ export interface RequestRef {
   /** ms since the epoch, by the journal's clock: no older message can be its own */
   readonly requestedAt: number;
 }
-
-/** What Slack says about the reactions on a request. */
-export type Signs =
-  | { readonly kind: 'read'; readonly by: Readonly<Record<Sign, readonly string[]>> }
-  /** Slack answered: the message, or what it attaches, is not there, or it is the message of something else. */
-  | { readonly kind: 'gone' }
-  /** Slack could not be asked. That is not a no. */
-  | { readonly kind: 'unasked' };
 
 export interface Roster {
   readonly eligible: readonly string[];

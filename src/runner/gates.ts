@@ -1,8 +1,8 @@
 import type { Config } from '../config.js';
-import type { Command, ConfirmFacts, SpendFacts, Verdict } from '../runbook/command.js';
+import type { Command, ConfirmFacts, Signs, SpendFacts, Verdict } from '../runbook/command.js';
 import { type BlockRef, findBlock } from '../runbook/definition.js';
 import { leftOut, leftOutPart } from '../runbook/left-out.js';
-import { type People, requestOf, type Signs } from '../runbook/people.js';
+import { type People, requestOf } from '../runbook/people.js';
 import { floorsOf, strictest } from '../runbook/policy.js';
 import { approvalOf, executedElsewhere, type Gate, isChanging, type OpenedRun } from '../runbook/state.js';
 import type { Planned, Planner, StepToPlan } from './plan.js';

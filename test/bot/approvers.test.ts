@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { readChannelHeads } from '../../src/bot/chain-heads.js';
 import { judgeKind, SlackUser } from '../../src/bot/eligibility.js';
 import type { People } from '../../src/runbook/people.js';
 import { CHANNELS, createScene, GROUPS, poll, type Scene, USERS } from './support.js';
@@ -153,6 +154,33 @@ describe('signs', () => {
     expect(await people.signs(request(5, Date.now()))).toEqual(nobody);
     expect(await people.signs(request(5, Date.now() + 3_600_000))).toEqual({ kind: 'gone' });
   });
+});
+
+describe('heads of the journal in the channel', () => {
+  const head = (c: string) => `Journal position 12, chain \`${c.repeat(64)}\``;
+
+  it('are those that the bot wrote and that stand there still', async () => {
+    const { client, botUserId } = await slackOf();
+    const since = Date.now() / 1_000;
+    const post = async (text: string) =>
+      (await client.chat.postMessage({ channel: CHANNELS.incident, text })).ts ?? '';
+    await post(`Done. ${head('a')}`);
+    const gone = await post(head('b'));
+    await scene.people.say({ user: USERS.carol, channel: CHANNELS.incident, text: head('c') });
+    await scene.people.deleteMessage({ channel: CHANNELS.incident, ts: gone });
+    const place = { channel: CHANNELS.incident, botUserId, sinceMs: since * 1_000 - 1 };
+    expect(await readChannelHeads(client, place)).toEqual([
+      { position: 12, hash: 'a'.repeat(64), place: 'channel' },
+    ]);
+    expect(await readChannelHeads(client, { ...place, sinceMs: Date.now() + 60_000 })).toEqual([]);
+  });
+
+  async function slackOf() {
+    const access = scene.accessFor();
+    access.identity.start();
+    const identity = await poll(async () => access.identity.current() ?? undefined);
+    return { client: access.clients.background, botUserId: identity.userId };
+  }
 });
 
 describe('judgeKind', () => {

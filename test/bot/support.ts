@@ -110,6 +110,7 @@ export async function createScene(name: string, options: SlackStandInOptions = {
       journal,
       runs,
       undelivered: () => readUndelivered(pool),
+      journalDiffers: async () => null,
       nextRunNumber: () => nextRunNumber(pool),
       loadRunbook: async () => ({ runbook, digest: 'runbook-digest' }),
       changing: ['change'],

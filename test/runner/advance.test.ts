@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import type { CommandOf } from '../../src/runbook/command.js';
+import type { CommandOf, Signs } from '../../src/runbook/command.js';
 import { decide } from '../../src/runbook/decide.js';
 import { fold } from '../../src/runbook/evolve.js';
-import type { Signs } from '../../src/runbook/people.js';
 import type { OpenedRun, RunState } from '../../src/runbook/state.js';
 import { createAdvance } from '../../src/runner/advance.js';
 import { createRunner } from '../../src/runner/runner.js';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { TargetConfig } from '../../src/config.js';
-import type { Command } from '../../src/runbook/command.js';
+import type { Command, Signs } from '../../src/runbook/command.js';
 import type { RunEvent } from '../../src/runbook/events.js';
-import type { People, Signs } from '../../src/runbook/people.js';
+import type { People } from '../../src/runbook/people.js';
 import type { OpenedRun } from '../../src/runbook/state.js';
 import { createGates } from '../../src/runner/gates.js';
 import {

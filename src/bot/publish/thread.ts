@@ -89,6 +89,7 @@ export function threadWork(seen: SeenEvent): ThreadWork | null {
       return { ...inRun, piece: piece(gateRepostedLine(event)) };
     case 'GateOpened':
     case 'PlanShown':
+    case 'JournalMismatch':
     case 'ApprovalRequested':
     case 'GatePreparationFailed':
     case 'ReactionRejected':

@@ -6,6 +6,7 @@ import { renderBlockFinished } from '../render/block-finished.js';
 import { renderCard } from '../render/card.js';
 import { renderClosed } from '../render/closed.js';
 import { type GateEnd, renderGate } from '../render/gate.js';
+import { renderJournalMismatch } from '../render/journal-mismatch.js';
 import { message, type Rendered, section } from '../render/message.js';
 import { coverWords, gateClosedLine, promptAnswer, reactionRejectedLine } from '../render/notes.js';
 import { renderPlanShown } from '../render/plan-shown.js';
@@ -25,6 +26,7 @@ export function urgentOperations(seen: SeenEvent): MessageOperation[] {
   const { event, after } = seen;
   if (event.type === 'CommandRefused') return [once(seen, 'refused', renderRefused(event))];
   if (event.type === 'PlanShown') return [once(seen, 'plan', renderPlanShown(event))];
+  if (event.type === 'JournalMismatch') return [once(seen, 'mismatch', renderJournalMismatch(event))];
   return after.kind === 'none'
     ? []
     : [...ofRun(seen, after), ...answeredPrompt(seen, after), ...distrusted(seen, after)];
@@ -92,6 +94,7 @@ function ofRun(seen: SeenEvent, state: OpenedRun): MessageOperation[] {
     case 'StepRetried':
     case 'CommandRefused':
     case 'PlanShown':
+    case 'JournalMismatch':
       return [];
   }
 }

@@ -5,6 +5,7 @@ import { renderCard } from '../../../src/bot/render/card.js';
 import { renderClosed } from '../../../src/bot/render/closed.js';
 import { describeEvent } from '../../../src/bot/render/describe.js';
 import { renderGate } from '../../../src/bot/render/gate.js';
+import { renderJournalMismatch } from '../../../src/bot/render/journal-mismatch.js';
 import type { Rendered } from '../../../src/bot/render/message.js';
 import { message, section } from '../../../src/bot/render/message.js';
 import { reactionRejectedLine, stepSkippedLine } from '../../../src/bot/render/notes.js';
@@ -68,6 +69,14 @@ function everything(text: string | undefined, steps: number): Record<string, Ren
     cardFailed: renderCard(broken),
     cardClosed: renderCard(all),
     gate: gate([]),
+    mismatch: renderJournalMismatch({
+      type: 'JournalMismatch',
+      place: 'file',
+      position: 40,
+      noted: 'ab'.repeat(32),
+      found: null,
+      end: 12,
+    }),
     cardUntrusted: renderCard(forged),
     gateUntrusted: renderGate(forged, gateOf(forged)),
     untrusted: renderUntrusted(forged, forged.untrusted ?? expect.unreachable()),
