@@ -106,7 +106,7 @@ function checksOf(
     ...peopleChecks(config, lookup),
     gatesCheck(config, runbook, lookup),
     stateCheck(config, state),
-    journalCheck(config),
+    journalCheck(config, state),
     ...targets.flatMap(({ target, look }) => [
       databaseCheck(target, look),
       ...(target.redisUrl === null ? [] : [redisCheck(target, target.redisUrl)]),

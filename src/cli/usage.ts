@@ -45,6 +45,12 @@ const commands = [
     about: 'Print the journal, or one run of it, as lines of JSON',
   },
   {
+    name: 'state migrate',
+    operand: 'none',
+    shown: 'state migrate',
+    about: "Bring the bot's own tables to this release, as the owner that STATE_DATABASE_URL names",
+  },
+  {
     name: 'audit accept',
     operand: 'possible',
     shown: 'audit accept REASON',

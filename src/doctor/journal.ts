@@ -9,15 +9,18 @@ import { clusterFolder } from '../store/embeddedCluster.js';
 import { compareHeads, inWords } from '../store/heads.js';
 import { createHeadsFile } from '../store/heads-file.js';
 import { readPostmaster } from '../store/postmaster.js';
+import type { DatabaseLook } from './database-facts.js';
 import { attention, type Check, type Finding, fine, problem } from './finding.js';
 
 const what = 'journal';
 
 /** Whether the journal is the one whose heads were noted, and whether the bot's own role could rewrite it. */
-export function journalCheck(config: Pick<Config, 'state'>): Check {
+export function journalCheck(config: Pick<Config, 'state'>, look: () => Promise<DatabaseLook | null>): Check {
   return {
     what,
     async run() {
+      // A database that cannot be reached is told by its own check.
+      if ((await look())?.kind === 'failed') return [];
       // An embedded server is not started for this: a bot that starts it compares by itself.
       if (config.state.databaseUrl === null && !(await embeddedRuns(config))) return [];
       const state = await openStateForReading(config);

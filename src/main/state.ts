@@ -84,7 +84,7 @@ async function startOwn(directory: string) {
 }
 
 /** The folder `migrations`, which lies beside `src` in the sources and beside `dist` once compiled. */
-function migrationsDirectory(): string {
+export function migrationsDirectory(): string {
   const here = fileURLToPath(new URL('.', import.meta.url));
   const compiled = /[\\/]dist[\\/]src[\\/]main[\\/]$/.test(here);
   return join(here, ...(compiled ? ['..', '..', '..'] : ['..', '..']), 'migrations');
