@@ -106,6 +106,15 @@ async function run(
       }
       return auditVerify(configuration(), noted, output);
     }
+    case 'state migrate': {
+      const { migrateState } = await import('./cli/migrate-state.js');
+      return migrateState(configuration(), output);
+    }
+    case 'audit accept': {
+      const { auditAccept } = await import('./cli/audit.js');
+      if (operand === null) return misunderstood('Expected a reason, for the record: audit accept REASON.');
+      return auditAccept(configuration(), operand, output);
+    }
     case 'audit export': {
       const { auditExport, readRun } = await import('./cli/audit.js');
       const number = operand === null ? null : readRun(operand);

@@ -13,6 +13,7 @@ import { apartCheck, databaseCheck } from './doctor/databases.js';
 import { type Check, type Finding, once, problem } from './doctor/finding.js';
 import { gatesCheck } from './doctor/gates.js';
 import { jobsChecks } from './doctor/jobs.js';
+import { journalCheck } from './doctor/journal.js';
 import { linterCheck } from './doctor/linter.js';
 import { peopleChecks } from './doctor/people.js';
 import { createPeopleLookup } from './doctor/people-lookup.js';
@@ -111,6 +112,7 @@ function checksOf(
     ...peopleChecks(config, lookup),
     gatesCheck(config, runbook, lookup),
     stateCheck(config, state),
+    journalCheck(config, state),
     ...targets.flatMap(({ target, look }) => [
       databaseCheck(target, look),
       ...(target.redisUrl === null ? [] : [redisCheck(target, target.redisUrl)]),

@@ -6,6 +6,7 @@ import { createEndAttempt } from './actions/end-attempt.js';
 import { createActions } from './actions/index.js';
 import { createSlackAccess } from './bot/access.js';
 import { createBotApp } from './bot/app.js';
+import { readChannelHeads } from './bot/chain-heads.js';
 import { createPublisher } from './bot/publish.js';
 import { createChecks } from './checks/index.js';
 import { createLossCounter } from './checks/loss.js';
@@ -20,10 +21,11 @@ import type { Config } from './config.js';
 import { loadRunbook } from './load-runbook.js';
 import { assertStateIsApart } from './main/apart.js';
 import { createEnding } from './main/ending.js';
+import { createHeadsWatch } from './main/heads.js';
 import { createJobs } from './main/jobs.js';
 import { startMetrics } from './main/metrics.js';
 import { createOutputs } from './main/output.js';
-import { openState } from './main/state.js';
+import { headsPath, openState } from './main/state.js';
 import { createRedactor } from './redact.js';
 import type { Runbook } from './runbook/definition.js';
 import type { Plan } from './runbook/events.js';
@@ -36,6 +38,8 @@ import { createRunner } from './runner/runner.js';
 import { createSteps } from './runner/steps.js';
 import { createCursors } from './store/cursors.js';
 import { LeaseLost } from './store/errors.js';
+import { type HeadMismatch, inWords } from './store/heads.js';
+import { createHeadsFile } from './store/heads-file.js';
 import { createHeld, readUndelivered } from './store/held.js';
 import { createInbox } from './store/inbox.js';
 import { createJournal } from './store/journal.js';
@@ -95,11 +99,13 @@ export async function startBot(options: { readonly config: Config; readonly log:
     const slack = createSlackAccess({ config, posted, log, now });
 
     let connected = () => false;
+    let differs: () => HeadMismatch | null = () => null;
     const metrics = await startMetrics({
       config,
       pool,
       journal,
       connected: () => connected(),
+      journalDiffers: () => inWords(differs()),
       redact,
       log,
       now,
@@ -154,7 +160,7 @@ export async function startBot(options: { readonly config: Config; readonly log:
       now,
       log,
     });
-    const gates = createGates({ config, planner, people: slack.people, elsewhere });
+    const gates = createGates({ config, planner, people: slack.people, elsewhere, changing });
     const advance = createAdvance({ runs, gates, steps, assessor, now, log });
     const runner = createRunner({
       runs,
@@ -195,6 +201,27 @@ export async function startBot(options: { readonly config: Config; readonly log:
     }, pruneEveryMs);
     ending.holds(() => clearInterval(pruning));
 
+    const heads = createHeadsWatch({
+      pool,
+      journal,
+      file: createHeadsFile(headsPath(config)),
+      channelHeads: (sinceMs) => channelHeads(sinceMs),
+      tell: async ({ noted, found, end }) => {
+        const { place, position, hash } = noted;
+        const event = { type: 'JournalMismatch', place, position, noted: hash, found, end } as const;
+        await runs.recordAtDesk(config.slack.channel, event, null);
+      },
+      log,
+    });
+    differs = heads.standing;
+
+    async function channelHeads(sinceMs: number) {
+      const botUserId = slack.identity.current()?.userId;
+      if (botUserId === undefined) throw new Error('the bot does not know yet who it is in Slack');
+      const { channel } = config.slack;
+      return readChannelHeads(slack.clients.background, { channel, botUserId, sinceMs });
+    }
+
     const app = createBotApp({
       config,
       slack,
@@ -207,6 +234,7 @@ export async function startBot(options: { readonly config: Config; readonly log:
       now,
       targets: names,
       undelivered: () => readUndelivered(pool),
+      journalDiffers: heads.differs,
       nextRunNumber: () => nextRunNumber(pool),
       loadRunbook: async () => load(),
       changing,
@@ -235,11 +263,14 @@ export async function startBot(options: { readonly config: Config; readonly log:
         runner.wake();
         publisher.wake();
         jobs.wake();
+        heads.wake();
       },
       onError: (error) => log.warn({ error }, 'not listening to the journal; looking by the clock meanwhile'),
     });
     ending.holds(listener.close);
     await app.start();
+    heads.start();
+    ending.works(heads.stop);
     ending.works(app.stop);
     log.info({ owner, port: app.port(), metrics: metrics.port, runbook: config.runbook }, 'm10bot is ready');
     return { stop: ending.end };

@@ -35,6 +35,8 @@ export interface BotDeps
   readonly config: Pick<Config, 'slack' | 'operators' | 'targets'>;
   /** What Slack has not taken. */
   readonly undelivered: () => Promise<Undelivered>;
+  /** What of the journal differs from heads noted elsewhere, in words; null when nothing does. */
+  readonly journalDiffers: () => Promise<string | null>;
   /** The periodic jobs; absent when the configuration has none. */
   readonly jobs?: Pick<CommandDeps, 'jobs' | 'jobsJournal'> & { readonly m10?: CommandDeps['m10'] };
   /** Names of the targets that a run may hold; those of the configuration when not given. */
@@ -108,6 +110,7 @@ export function createBotApp(deps: BotDeps): BotApp {
     journal,
     board,
     undelivered,
+    journalDiffers: deps.journalDiffers,
     nextRunNumber: deps.nextRunNumber,
     loadRunbook: deps.loadRunbook,
     changing: deps.changing,

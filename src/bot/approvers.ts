@@ -97,12 +97,13 @@ export function createApprovers(deps: {
       return roster;
     },
 
-    async signs(gateKey) {
-      const read = await deps.read(gateKey);
-      if (read === null || read.kind === 'gone') return null;
+    async signs(request) {
+      const read = await deps.read(request);
+      if (read === null) return { kind: 'unasked' };
+      if (read.kind !== 'read') return { kind: 'gone' };
       const { given } = read;
       const by = (sign: Sign) => [...new Set(given.filter((g) => g.sign === sign).map((g) => g.user))];
-      return { approve: by('approve'), refuse: by('refuse'), stop: by('stop') };
+      return { kind: 'read', by: { approve: by('approve'), refuse: by('refuse'), stop: by('stop') } };
     },
   };
 }

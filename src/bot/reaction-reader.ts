@@ -1,6 +1,7 @@
 import type { WebClient } from '@slack/web-api';
 import { z } from 'zod';
 import type { Sign } from '../runbook/command.js';
+import { gateMessageKey, type RequestRef } from '../runbook/people.js';
 import type { Posted, PostedMessage } from '../store/posted.js';
 import { type Log, messageOf } from './log.js';
 import { signOf } from './signs.js';
@@ -15,18 +16,41 @@ export interface Given {
 /** What stands on a gate's message now. */
 export type ReadOfMessage =
   | { readonly kind: 'read'; readonly given: readonly Given[] }
-  /** The message was deleted, or what it attaches; `ts` is which one it was, or the file's id. */
-  | { readonly kind: 'gone'; readonly ts: string };
+  /**
+   * The message was deleted, or what it attaches, or what is noted as the message is another one; `ts` is which one
+   * it was, or the file's id.
+   */
+  | { readonly kind: 'gone'; readonly ts: string }
+  /** No message of it is noted, or not yet. */
+  | { readonly kind: 'unposted' };
 
-/** Reads from Slack who reacted how on a gate's message, the bot itself left out; null when it cannot be read. */
-export type ReadReactions = (gateKey: string) => Promise<ReadOfMessage | null>;
+/** Reads from Slack who reacted how on a request's message, the bot itself left out; null when it cannot be read. */
+export type ReadReactions = (request: RequestRef) => Promise<ReadOfMessage | null>;
+
+/** How far Slack's clock and the journal's may be apart, ms: what Slack itself allows to signed requests. */
+const CLOCKS_APART = 5 * 60_000;
+
+/**
+ * Whether a message is the one that asks for this approval. Which message it is stands in the state database, and
+ * whoever writes there could name one that the approver has reacted to before.
+ */
+function isRequest(message: Message, ts: string, request: RequestRef, botUserId: string): boolean {
+  if (message.user !== undefined && message.user !== botUserId) return false;
+  if (Number(ts) * 1_000 < request.requestedAt - CLOCKS_APART) return false;
+  const name = new RegExp(`\\brun ${request.run}, request ${request.gate}\\b`, 'i');
+  return name.test(message.text) || name.test(JSON.stringify(message.blocks));
+}
 
 const Answer = z.object({
   message: z.object({
     subtype: z.string().optional(),
+    user: z.string().optional(),
+    text: z.string().default(''),
+    blocks: z.array(z.unknown()).default([]),
     reactions: z.array(z.object({ name: z.string(), users: z.array(z.string()) })).default([]),
   }),
 });
+type Message = z.infer<typeof Answer>['message'];
 
 /** An error of Slack's client: https://docs.slack.dev/tools/node-slack-sdk/web-api#handle-errors */
 const Refused = z.object({ data: z.object({ error: z.string() }) });
@@ -118,20 +142,26 @@ export function createReactionReader(deps: {
     return missing.length === 0 ? 'read' : 'late';
   }
 
-  return async (gateKey) => {
+  return async (request) => {
+    const gateKey = gateMessageKey(request.run, request.gate);
     const message = await deps.posted.get(gateKey);
-    if (message === undefined) return null;
+    if (message === undefined) return { kind: 'unposted' };
     try {
       // Without `full`, Slack may leave people out.
       const { channel, ts: timestamp } = message;
       const answer = Answer.parse(await deps.client.reactions.get({ channel, timestamp, full: true }));
       if (answer.message.subtype === 'tombstone') return { kind: 'gone', ts: timestamp };
+      const botUserId = deps.botUserId();
+      // Until the bot knows who it is, it cannot tell its own messages from others.
+      if (botUserId === null) return null;
+      if (!isRequest(answer.message, timestamp, request, botUserId)) {
+        deps.log.warn({ gateKey, ts: timestamp }, 'what is noted as the message of a request is another one');
+        return { kind: 'gone', ts: timestamp };
+      }
       const given = answer.message.reactions.flatMap(({ name, users }) => {
         const sign = signOf(name);
         if (sign === null) return [];
-        return users
-          .filter((user) => user !== deps.botUserId())
-          .map((user): Given => ({ user, emoji: name, sign }));
+        return users.filter((user) => user !== botUserId).map((user): Given => ({ user, emoji: name, sign }));
       });
       const files = await attached(gateKey, message);
       if (files === 'late') return null;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Verdict } from '../runbook/command.js';
 import type { Via } from '../runbook/events.js';
-import { gateMessageKey, type People } from '../runbook/people.js';
+import { gateMessageKey, type People, requestOf } from '../runbook/people.js';
 import { type Gate, gateById, openGate } from '../runbook/state.js';
 import type { Posted } from '../store/posted.js';
 import { opened, type Runs } from '../store/runs.js';
@@ -94,8 +94,8 @@ export function createReactions(deps: {
     const state = opened((await runs.load(run)).state);
     const gate = state === undefined ? undefined : openGate(state);
     if (gate === undefined || gate.status !== 'open') return;
-    const now = await read(gateMessageKey(run, gate.id));
-    if (now === null) return;
+    const now = await read(requestOf({ run }, gate));
+    if (now === null || now.kind === 'unposted') return;
     if (now.kind === 'gone') {
       await runs.execute(run, { type: 'RepostGate', gate: gate.id, lost: now.ts });
       return;
@@ -130,7 +130,7 @@ export function createReactions(deps: {
         return;
       }
       // Another emoji of the same person may say the same; when Slack cannot be asked, the approval goes.
-      const left = await read(gateMessageKey(place.run, place.gate));
+      const left = await read(requestOf(place, gate));
       const same = left?.kind === 'read' && left.given.some((g) => g.user === user && g.sign === sign);
       if (same) return;
       await runs.execute(

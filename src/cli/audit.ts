@@ -1,5 +1,8 @@
+import { userInfo } from 'node:os';
 import { plural } from '../checks/outcome.js';
 import type { Config } from '../config.js';
+import { headsPath } from '../main/state.js';
+import { createHeadsFile } from '../store/heads-file.js';
 import { createJournal, type Journal } from '../store/journal.js';
 import { runStream } from '../store/runs.js';
 import type { Head } from '../store/verify.js';
@@ -20,6 +23,17 @@ export function auditVerify(config: Config, heads: readonly Head[], output: Outp
     output.line(`   head ${head.position}:${head.hash}`);
     if (heads.length > 0) output.line(`   ${plural(heads.length, 'noted head')} found in the chain`);
     else output.line('   A cut tail shows only against a head that was noted elsewhere, see --head.');
+    return 0;
+  });
+}
+
+/** Takes the journal as it is: heads that were noted before are not compared any more. */
+export function auditAccept(config: Config, reason: string, output: Output): Promise<number> {
+  return withJournal(config, output, async (journal) => {
+    const head = await journal.head();
+    await createHeadsFile(headsPath(config)).accept(head, userInfo().username, reason);
+    output.line(`OK the journal is taken as it is, up to ${head.position}:${head.hash}`);
+    output.line('   The bot compares heads that are noted from now on.');
     return 0;
   });
 }

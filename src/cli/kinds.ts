@@ -21,7 +21,7 @@ export function offlineKinds(): ReadonlyMap<string, StepKind<TargetConfig>> {
     people: {
       verdict: async () => ({ kind: 'ineligible', code: 'lookup_failed', why: offline }),
       roster: async () => ({ eligible: [], ineligible: [], problems: [offline] }),
-      signs: async () => null,
+      signs: async () => ({ kind: 'unasked' }),
     },
     config: { backups: { directory: '.', minFreeBytes: 0 }, windows: [], targets: {}, jobs: null },
     jobs: noJobs,

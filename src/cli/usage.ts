@@ -44,6 +44,18 @@ const commands = [
     shown: 'audit export [RUN]',
     about: 'Print the journal, or one run of it, as lines of JSON',
   },
+  {
+    name: 'state migrate',
+    operand: 'none',
+    shown: 'state migrate',
+    about: "Bring the bot's own tables to this release, as the owner that STATE_DATABASE_URL names",
+  },
+  {
+    name: 'audit accept',
+    operand: 'possible',
+    shown: 'audit accept REASON',
+    about: 'Take the journal as it is, after people have looked at a mismatch',
+  },
   { name: 'help', operand: 'none', shown: 'help', about: 'Show this' },
 ] as const;
 

@@ -29,14 +29,19 @@ export async function audit(context: CommandContext, wanted: number | null): Pro
     return { at: Date.parse(at), by: actor, words: context.describe(event, run) };
   });
   const end = stored.at(-1);
+  const differs = await context.journalDiffers();
+  const noted =
+    differs === null
+      ? ' No head that was noted elsewhere differs from it.'
+      : ` ⛔ It is not the journal that was noted: ${differs}. Approve nothing until it is explained.`;
   return {
     kind: 'audit',
     run,
     entries,
     head: verdict.ok ? verdict.head : { position: end?.position ?? 0, hash: end?.hash ?? '' },
     chain: verdict.ok
-      ? `The hash chain is whole from this run's first event to now: ${verdict.checked} events checked.`
-      : `The hash chain is broken at position ${verdict.broken}: ${verdict.reason}. Run \`m10bot audit verify\` and look at who can write to the bot's database.`,
+      ? `The hash chain is whole from this run's first event to now: ${verdict.checked} events checked.${noted}`
+      : `The hash chain is broken at position ${verdict.broken}: ${verdict.reason}. Run \`m10bot audit verify\` and look at who can write to the bot's database.${differs === null ? '' : noted}`,
   };
 }
 

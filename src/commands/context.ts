@@ -25,6 +25,8 @@ export interface CommandDeps {
   nextRunNumber(): Promise<number>;
   /** What each configured target asks of gates, by its name. */
   readonly floors: Readonly<Record<string, GateFloor>>;
+  /** What of the journal differs from heads noted outside the database, in words; null when nothing does. */
+  journalDiffers(): Promise<string | null>;
   /** Reads the runbook file anew, with its digest. */
   loadRunbook(): Promise<{ readonly runbook: Runbook; readonly digest: string }>;
   /** Names of the step kinds that change a target. */

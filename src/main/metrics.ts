@@ -42,6 +42,8 @@ export async function startMetrics(deps: {
   readonly journal: Journal;
   /** Whether Slack can deliver now. */
   readonly connected: () => boolean;
+  /** What of the journal differs from heads noted elsewhere, in words; null when nothing does. */
+  readonly journalDiffers: () => string | null;
   readonly redact: (text: string) => string;
   readonly log: { warn(fields: object, message: string): void; error(fields: object, message: string): void };
   /** ms since the epoch */
@@ -74,6 +76,8 @@ export async function startMetrics(deps: {
       Slack: () => (deps.connected() ? null : 'not connected'),
     },
     redact,
+    // Shown, and no reason to send traffic elsewhere: another replica has the same journal.
+    { journal: deps.journalDiffers },
   );
   const observe = createJobMetrics(registry, labels, redact);
   const counted = countPosts(registry);

@@ -51,6 +51,11 @@ export async function openState(
   };
 }
 
+/** Where heads of the journal are noted outside the database. */
+export function headsPath({ state }: Pick<Config, 'state'>): string {
+  return join(state.directory, 'heads.jsonl');
+}
+
 /** How long one try to reach the state database takes, ms. */
 const reachMs = 10_000;
 
@@ -79,7 +84,7 @@ async function startOwn(directory: string) {
 }
 
 /** The folder `migrations`, which lies beside `src` in the sources and beside `dist` once compiled. */
-function migrationsDirectory(): string {
+export function migrationsDirectory(): string {
   const here = fileURLToPath(new URL('.', import.meta.url));
   const compiled = /[\\/]dist[\\/]src[\\/]main[\\/]$/.test(here);
   return join(here, ...(compiled ? ['..', '..', '..'] : ['..', '..']), 'migrations');

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface Part {
   readonly part: string;
   readonly ready: boolean;
-  /** What is wrong; null when it is ready. */
+  /** What is wrong, or what people must know of a part that is ready; null when there is nothing. */
   readonly why: string | null;
 }
 export type Readiness = () => Promise<readonly Part[]>;
@@ -15,18 +15,27 @@ const patienceMs = 3_000;
 /**
  * Asks every part at once.
  * @param parts by name; each answers what is wrong, or null, and may throw
+ * @param notes the same for what people must know of and what does not make a replica unready
  */
 export function createReadiness(
   parts: Readonly<Record<string, () => Promise<string | null> | string | null>>,
   redact: (text: string) => string,
+  notes: Readonly<Record<string, () => string | null>> = {},
 ): Readiness {
-  return () =>
-    Promise.all(
+  const noted = () =>
+    Object.entries(notes).flatMap(([part, ask]): Part[] => {
+      const why = ask();
+      return why === null ? [] : [{ part, ready: true, why: redact(why) }];
+    });
+  return async () => [
+    ...(await Promise.all(
       Object.entries(parts).map(async ([part, ask]): Promise<Part> => {
         const why = await within(async () => ask());
         return { part, ready: why === null, why: why === null ? null : redact(why) };
       }),
-    );
+    )),
+    ...noted(),
+  ];
 }
 
 async function within(ask: () => Promise<string | null>): Promise<string | null> {

@@ -71,7 +71,7 @@ export function createRunMetrics(registry: Registry, reader: RunReader) {
     }
     const state = open.get(run);
     if (state === undefined) return;
-    if (type === 'StopRequested') state.stopped = true;
+    if (type === 'StopRequested' || type === 'ApprovalNotConfirmed') state.stopped = true;
     if (type === 'RunResumed') state.stopped = false;
     if (gate === null) return;
     if (type === 'GateOpened') state.gates.set(gate, at);

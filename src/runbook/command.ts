@@ -12,6 +12,14 @@ export type Verdict =
 /** The meaning of an emoji on a gate. */
 export type Sign = 'approve' | 'refuse' | 'stop';
 
+/** What Slack says about the reactions on a request. */
+export type Signs =
+  | { readonly kind: 'read'; readonly by: Readonly<Record<Sign, readonly string[]>> }
+  /** Slack answered: the message, or what it attaches, is not there, or it is the message of something else. */
+  | { readonly kind: 'gone' }
+  /** Slack could not be asked. That is not a no. */
+  | { readonly kind: 'unasked' };
+
 /** What Slack and the targets say right before a gate is spent. */
 export interface SpendFacts {
   /** null: Slack could not be asked. */
@@ -22,6 +30,16 @@ export interface SpendFacts {
   readonly fingerprint:
     | { readonly kind: 'computed'; readonly fingerprint: Fingerprint }
     | { readonly kind: 'failed'; readonly why: string };
+}
+
+/** What Slack says right before a change about the approval under which it would run. */
+export interface ConfirmFacts {
+  /** The request that was asked about; null when the journal holds no approval of the block. */
+  readonly gate: number | null;
+  readonly signs: Signs;
+  readonly verdicts: Readonly<Record<string, Verdict>>;
+  /** How many must approve by the configuration of now. */
+  readonly needs: number;
 }
 
 /** Imperatives that people and the runner put to a run. Facts that need I/O are part of the command. */
@@ -112,6 +130,13 @@ export type Command =
   /** @param lost Slack's timestamp of the message that is gone, or the id of the file */
   | { readonly type: 'RepostGate'; readonly gate: number; readonly lost: string }
   | { readonly type: 'SpendGate'; readonly gate: number; readonly facts: SpendFacts }
+  /** Right before a change: whether the approvals of its block still stand, whatever the journal says. */
+  | {
+      readonly type: 'ConfirmApproval';
+      readonly block: BlockRef;
+      readonly step: string;
+      readonly facts: ConfirmFacts;
+    }
   | { readonly type: 'StartBlock'; readonly block: BlockRef }
   | { readonly type: 'StartStep'; readonly block: BlockRef; readonly step: string; readonly attempt: number }
   | {

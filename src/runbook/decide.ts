@@ -1,6 +1,8 @@
 import type { Command } from './command.js';
 import type { Decision } from './decide/accept.js';
+import { confirmApproval } from './decide/confirm.js';
 import { closeGate, openGateWith, react, repostGate, spendGate, unreact } from './decide/gates.js';
+import { notBelieved } from './decide/in-the-way.js';
 import { openRun } from './decide/open-run.js';
 import { assess, finishRun, finishStep, redoStep, startBlock, startStep } from './decide/progress.js';
 import {
@@ -35,6 +37,8 @@ export function decide(state: RunState, command: Command, now: number): Decision
     if (command.type === 'React') return react(state, command, now);
     return refuse('run_closed', `Run ${state.run} is closed.`, 'Open a new one with `/m10 preflight`.');
   }
+  const no = state.untrusted === null ? undefined : notBelieved(state, command.type);
+  if (no !== undefined) return no;
   switch (command.type) {
     case 'RequestNext':
       return requestNext(state, command);
@@ -65,6 +69,8 @@ export function decide(state: RunState, command: Command, now: number): Decision
       return repostGate(state, command);
     case 'SpendGate':
       return spendGate(state, command, now);
+    case 'ConfirmApproval':
+      return confirmApproval(state, command, now);
     case 'StartBlock':
       return startBlock(state, command, now);
     case 'StartStep':

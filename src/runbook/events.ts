@@ -138,6 +138,15 @@ export const RunEvent = z.discriminatedUnion('type', [
     approvers: z.array(z.string()),
     digest: z.string(),
   }),
+  /** Asked right before a change, Slack did not show the approvals that the journal holds. */
+  z.strictObject({
+    type: z.literal('ApprovalNotConfirmed'),
+    /** null: the journal holds no approval for it at all. */
+    gate: z.int().nullable(),
+    block: BlockRefSchema,
+    step: z.string(),
+    why: z.string(),
+  }),
   z.strictObject({ type: z.literal('BlockStarted'), block: BlockRefSchema, from: z.string().nullable() }),
   z.strictObject({ type: z.literal('StepStarted'), ...stepRef, target: z.string() }),
   z.strictObject({
@@ -186,6 +195,16 @@ export const RunEvent = z.discriminatedUnion('type', [
     code: z.string(),
     why: z.string(),
     instead: z.string(),
+  }),
+  /** Outside any run: a head that was noted elsewhere is not in the journal any more. */
+  z.strictObject({
+    type: z.literal('JournalMismatch'),
+    place: z.enum(['file', 'channel']),
+    position: z.int(),
+    noted: z.string(),
+    /** The hash that stands there now; null when the journal ends before, at `end`. */
+    found: z.string().nullable(),
+    end: z.int(),
   }),
   z.strictObject({
     type: z.literal('PlanShown'),

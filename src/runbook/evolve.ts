@@ -1,3 +1,4 @@
+import { doubtOf } from './believe.js';
 import { type BlockRef, blockKey, findBlock } from './definition.js';
 import type { EventOf, RunEvent } from './events.js';
 import {
@@ -11,16 +12,31 @@ import {
   type StepProgress,
   stepKey,
   stepProgress,
+  type Untrusted,
 } from './state.js';
 
 /**
- * Folds one event into the state. Total over every event type, so that a new type does not compile until
- * its effect is written here.
+ * Folds one event into the state. An event that cannot follow from what stands before it is folded like any other,
+ * so that people see what the journal holds, and makes the run untrusted.
  */
 export function evolve(state: RunState, event: RunEvent, meta: EventMeta): RunState {
-  if (event.type === 'RunOpened') return opened(event, meta);
-  if (state.kind === 'none') return state;
+  if (state.kind === 'none') return event.type === 'RunOpened' ? opened(event, meta) : state;
+  const why = doubtOf(state, event);
+  const after = evolved(state, event, meta);
+  return why === null ? after : distrusted(after, event, { why, position: meta.position ?? null });
+}
+
+function distrusted(state: OpenedRun, event: RunEvent, untrusted: Untrusted): OpenedRun {
+  const marked = event.type === 'GateSpent' ? withGate(state, event.gate, { doubt: untrusted.why }) : state;
+  return { ...marked, untrusted: state.untrusted ?? untrusted };
+}
+
+/** Total over every event type, so that a new type does not compile until its effect is written here. */
+function evolved(state: OpenedRun, event: RunEvent, meta: EventMeta): OpenedRun {
   switch (event.type) {
+    case 'RunOpened':
+      // A run is opened once: what it is about stays as it was.
+      return state;
     case 'ApprovalRequested':
       return { ...state, gates: [...state.gates, requested(event, meta)] };
     case 'GatePreparationFailed':
@@ -55,7 +71,7 @@ export function evolve(state: RunState, event: RunEvent, meta: EventMeta): RunSt
     case 'GateVoided':
       return withGate(state, event.gate, { status: 'voided' });
     case 'GateSpent':
-      return withGate(state, event.gate, { status: 'spent' });
+      return { ...withGate(state, event.gate, { status: 'spent' }), unusedApproval: event.gate };
     case 'BlockStarted':
       return started(state, event, meta);
     case 'StepStarted':
@@ -84,6 +100,7 @@ export function evolve(state: RunState, event: RunEvent, meta: EventMeta): RunSt
           summary: event.reason,
           skippedUnder: event.gate,
         }),
+        unusedApproval: null,
         // The question that its failure put is answered by this; the end of the block is not its answer.
         assessment: asksAbout(state.assessment, event.step) ? null : state.assessment,
       };
@@ -111,6 +128,9 @@ export function evolve(state: RunState, event: RunEvent, meta: EventMeta): RunSt
           now: event.now || (state.stopped?.now ?? false),
         },
       };
+    case 'ApprovalNotConfirmed':
+      // Like a stop: whoever takes the run up again asks for a new approval.
+      return { ...state, stopped: { by: 'm10bot', reason: event.why, at: meta.at, now: false } };
     case 'RunResumed':
       return { ...state, stopped: null };
     case 'BlockFinished':
@@ -132,6 +152,7 @@ export function evolve(state: RunState, event: RunEvent, meta: EventMeta): RunSt
       return { ...state, closed: { outcome: event.outcome, at: meta.at, by: event.by } };
     case 'CommandRefused':
     case 'PlanShown':
+    case 'JournalMismatch':
       return state;
   }
 }
@@ -162,6 +183,8 @@ function opened(event: EventOf<'RunOpened'>, meta: EventMeta): OpenedRun {
     current: null,
     interrupted: null,
     gates: [],
+    unusedApproval: null,
+    untrusted: null,
     stopped: null,
     assessment: null,
     notes: [],
@@ -186,6 +209,7 @@ function requested(event: EventOf<'ApprovalRequested'>, meta: EventMeta): Gate {
     rejected: [],
     closedBy: null,
     lost: [],
+    doubt: null,
   };
 }
 
@@ -209,6 +233,7 @@ function started(state: OpenedRun, event: EventOf<'BlockStarted'>, meta: EventMe
       state.current !== null && blockKey(state.current) !== blockKey(event.block)
         ? (state.interrupted ?? state.current)
         : state.interrupted,
+    unusedApproval: null,
     stopped: null,
     assessment: null,
     blocks: {

@@ -36,6 +36,8 @@ export type Next =
   | { readonly kind: 'assess'; readonly block: BlockRef; readonly step: string; readonly attempt: number }
   | { readonly kind: 'ask_human'; readonly block: BlockRef; readonly step: string }
   | { readonly kind: 'stopped' }
+  /** Its journal cannot be believed: nothing of it is started, until an operator closes it. */
+  | { readonly kind: 'untrusted' }
   | { readonly kind: 'await_next'; readonly phase: string }
   | { readonly kind: 'finish_run'; readonly outcome: EventOf<'RunClosed'>['outcome'] };
 
@@ -52,6 +54,7 @@ export function next(state: RunState, now: number): Next {
     return { kind: 'running', block: state.current, step: running.id, attempt };
   }
 
+  if (state.untrusted !== null) return { kind: 'untrusted' };
   const gate = openGate(state);
   if (gate !== undefined) return gateNext(gate, now);
   if (blockProgress(state, { kind: 'rollback' }).status === 'done') {

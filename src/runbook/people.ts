@@ -1,4 +1,5 @@
-import type { Sign, Verdict } from './command.js';
+import type { Signs, Verdict } from './command.js';
+import type { Gate, OpenedRun } from './state.js';
 
 /** What the policy needs to know about people; answered by Slack. */
 export interface People {
@@ -10,8 +11,16 @@ export interface People {
   verdict(user: string, lists: readonly string[]): Promise<Verdict>;
   /** Everyone on these lists, with user groups expanded and people who do not count left out, each with why. */
   roster(lists: readonly string[]): Promise<Roster>;
-  /** Who reacted how on a gate's message; null when Slack could not be asked or the message is gone. */
-  signs(gateKey: string): Promise<Readonly<Record<Sign, readonly string[]>> | null>;
+  /** Who reacted how on a request's message, read now. */
+  signs(request: RequestRef): Promise<Signs>;
+}
+
+/** A request as its message is known by. */
+export interface RequestRef {
+  readonly run: number;
+  readonly gate: number;
+  /** ms since the epoch, by the journal's clock: no older message can be its own */
+  readonly requestedAt: number;
 }
 
 export interface Roster {
@@ -19,6 +28,10 @@ export interface Roster {
   readonly ineligible: readonly { readonly user: string; readonly why: string }[];
   /** Look-ups that failed, such as a user group on a free plan. */
   readonly problems: readonly string[];
+}
+
+export function requestOf(state: Pick<OpenedRun, 'run'>, gate: Pick<Gate, 'id' | 'requestedAt'>): RequestRef {
+  return { run: state.run, gate: gate.id, requestedAt: gate.requestedAt };
 }
 
 /** The key under which a gate's message is remembered. */

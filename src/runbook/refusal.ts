@@ -10,6 +10,7 @@ export const reasonCodes = [
   'target_busy',
   'run_closed',
   'run_stopped',
+  'not_believed',
   'not_stopped',
   'step_running',
   'step_failed',

@@ -68,6 +68,15 @@ export interface Gate {
   readonly closedBy: string | null;
   /** Slack's timestamps of its messages that were deleted. */
   readonly lost: readonly string[];
+  /** Why its spending is not believed; null when nothing speaks against it. */
+  readonly doubt: string | null;
+}
+
+/** Why a run is not believed: nothing of it is started any more. */
+export interface Untrusted {
+  readonly why: string;
+  /** Where in the journal the event stands that cannot be believed; null when that is not known. */
+  readonly position: number | null;
 }
 
 export interface BlockProgress {
@@ -105,6 +114,10 @@ export interface OpenedRun {
   /** A block that waits while an operation runs in between. */
   readonly interrupted: BlockRef | null;
   readonly gates: readonly Gate[];
+  /** The request that was spent and whose effect has not begun yet: both come in one append. */
+  readonly unusedApproval: number | null;
+  /** The first reason not to believe the journal of this run; null while there is none. */
+  readonly untrusted: Untrusted | null;
   readonly stopped: {
     readonly by: string;
     readonly reason: string;
@@ -129,6 +142,8 @@ export const initialState: RunState = { kind: 'none' };
 export interface EventMeta {
   /** ms since the epoch, by the journal's clock */
   readonly at: number;
+  /** Its place in the journal. */
+  readonly position?: number;
 }
 
 export function stepKey(block: BlockRef, step: string): string {
@@ -171,6 +186,11 @@ export function approvalOf(state: OpenedRun, ref: BlockRef): Gate | undefined {
 
 export function isChanging(state: OpenedRun, step: Step): boolean {
   return state.changing.includes(step.uses);
+}
+
+/** Whether a block has a step that changes something. */
+export function blockHasChanges(state: OpenedRun, block: Block): boolean {
+  return block.steps.some((step) => isChanging(state, step));
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Command, CommandOf } from '../runbook/command.js';
 import { blockKey } from '../runbook/definition.js';
 import { next } from '../runbook/next.js';
-import type { OpenedRun } from '../runbook/state.js';
+import { approvalOf, type OpenedRun } from '../runbook/state.js';
 import type { Fence } from '../store/journal.js';
 import type { Executed, Runs } from '../store/runs.js';
 import type { Assessor } from './assess.js';
@@ -104,6 +104,8 @@ export function createAdvance(deps: {
     async run(run, fence, signal, stopping) {
       const execute = (command: Command) => runs.execute(run, command, { fence });
       let staleAt = -1;
+      /** Approvals that Slack has shown under this lease: after a restart or a takeover it is asked anew. */
+      const confirmed = new Set<number | null>();
       for (;;) {
         const { state, version } = await runs.load(run);
         const wanted = next(state, now());
@@ -129,6 +131,16 @@ export function createAdvance(deps: {
           case 'run_step': {
             if (stopping()) return { kind: 'waits', until: null };
             const { block, step, attempt } = wanted;
+            const under = approvalOf(state, block)?.id ?? null;
+            const question = confirmed.has(under) ? null : await gates.confirm(state, wanted);
+            if (question !== null) {
+              done = await execute(question);
+              if (done.kind === 'refused' && done.code === 'slack_unreachable') {
+                return { kind: 'again', afterMs: retrySlackMs };
+              }
+              if (done.kind === 'accepted' && done.version === version) confirmed.add(under);
+              break;
+            }
             done = await execute({ type: 'StartStep', block, step, attempt });
             if (done.kind === 'accepted' && done.state.kind === 'run') {
               done = await runStep(done.state, { block, step, attempt }, fence, signal);
@@ -158,6 +170,7 @@ export function createAdvance(deps: {
             return { kind: 'waits', until: wanted.until };
           case 'ask_human':
           case 'stopped':
+          case 'untrusted':
           case 'await_next':
             return { kind: 'waits', until: null };
         }

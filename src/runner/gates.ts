@@ -1,10 +1,10 @@
 import type { Config } from '../config.js';
-import type { Command, SpendFacts, Verdict } from '../runbook/command.js';
-import { findBlock } from '../runbook/definition.js';
+import type { Command, ConfirmFacts, Signs, SpendFacts, Verdict } from '../runbook/command.js';
+import { type BlockRef, findBlock } from '../runbook/definition.js';
 import { leftOut, leftOutPart } from '../runbook/left-out.js';
-import { gateMessageKey, type People } from '../runbook/people.js';
+import { type People, requestOf } from '../runbook/people.js';
 import { floorsOf, strictest } from '../runbook/policy.js';
-import type { Gate, OpenedRun } from '../runbook/state.js';
+import { approvalOf, type Gate, isChanging, type OpenedRun } from '../runbook/state.js';
 import type { Elsewhere } from './elsewhere.js';
 import type { Planned, Planner, StepToPlan } from './plan.js';
 
@@ -13,6 +13,12 @@ export interface Gates {
   prepare(state: OpenedRun, gate: Gate): Promise<Command>;
   /** Reads everything again right before the gate is spent. */
   spend(state: OpenedRun, gate: Gate): Promise<Command>;
+  /**
+   * Asks Slack whether the approval of a change stands, whatever the journal says.
+   * @returns null for a step that changes nothing, by this bot's own kinds: the run's list of changing kinds is in the
+   * journal too
+   */
+  confirm(state: OpenedRun, at: { readonly block: BlockRef; readonly step: string }): Promise<Command | null>;
 }
 
 export function createGates(deps: {
@@ -20,6 +26,8 @@ export function createGates(deps: {
   readonly planner: Planner;
   readonly people: People;
   readonly elsewhere: Elsewhere;
+  /** Names of the step kinds that change a target. */
+  readonly changing: readonly string[];
 }): Gates {
   const { config, planner, people } = deps;
 
@@ -51,7 +59,33 @@ export function createGates(deps: {
     return (first ?? []).filter((user) => rest.every((other) => other.includes(user)));
   }
 
+  async function verdictsOf(users: readonly string[], lists: readonly string[]) {
+    const found = await Promise.all(
+      users.map(async (user): Promise<[string, Verdict]> => [user, await people.verdict(user, lists)]),
+    );
+    return Object.fromEntries(found);
+  }
+
+  /** Every list that counts, by the request and by the configuration of now. */
+  async function confirmFacts(state: OpenedRun, gate: Gate | undefined): Promise<ConfirmFacts> {
+    const nothing: Signs = { kind: 'gone' };
+    if (gate === undefined) return { gate: null, signs: nothing, verdicts: {}, needs: 1 };
+    const { approvals: needs, lists } = policyOf(state, gate);
+    const signs = await people.signs(requestOf(state, gate));
+    const shown = signs.kind === 'read' ? signs.by.approve : [];
+    const asked = gate.approvals.map((a) => a.by).filter((user) => shown.includes(user));
+    const verdicts = await verdictsOf(asked, [...new Set([...gate.from, ...lists])]);
+    return { gate: gate.id, signs, verdicts, needs };
+  }
+
   return {
+    async confirm(state, at) {
+      const step = findBlock(state.runbook, at.block)?.steps.find((s) => s.id === at.step);
+      if (step === undefined) return null;
+      if (!isChanging(state, step) && !deps.changing.includes(step.uses)) return null;
+      const facts = await confirmFacts(state, approvalOf(state, at.block));
+      return { type: 'ConfirmApproval', block: at.block, step: at.step, facts };
+    },
     async prepare(state, gate) {
       const policy = policyOf(state, gate);
       const [planned, eligible] = await Promise.all([plan(state, gate), eligibleFor(policy.lists)]);
@@ -73,7 +107,11 @@ export function createGates(deps: {
       };
     },
     async spend(state, gate) {
-      const signs = () => people.signs(gateMessageKey(state.run, gate.id));
+      const signs = async () => {
+        const answer = await people.signs(requestOf(state, gate));
+        // One that is gone is posted again by whoever compares open requests with Slack.
+        return answer.kind === 'read' ? answer.by : null;
+      };
       const spendWith = (facts: SpendFacts): Command => ({ type: 'SpendGate', gate: gate.id, facts });
       // Asked first, too: while Slack cannot be asked there is no use in planning every few seconds.
       if ((await signs()) === null) {
@@ -89,12 +127,7 @@ export function createGates(deps: {
       // Planning takes its time: a ✅ that was taken back meanwhile must be seen.
       const reactions = await signs();
       const asked = new Set([...gate.approvals.map((a) => a.by), ...(reactions?.refuse ?? [])]);
-      const verdicts: Record<string, Verdict> = {};
-      await Promise.all(
-        [...asked].map(async (user) => {
-          verdicts[user] = await people.verdict(user, gate.from);
-        }),
-      );
+      const verdicts = await verdictsOf([...asked], gate.from);
       return spendWith({
         reactions,
         verdicts,

@@ -27,6 +27,7 @@ const types = [
   'GateExpired',
   'GateCancelled',
   'GateVoided',
+  'ApprovalNotConfirmed',
   'StopRequested',
   'RunResumed',
   'StepFinished',

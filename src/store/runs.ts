@@ -216,7 +216,8 @@ function claims(run: number, events: readonly RunEvent[], targets: readonly Targ
 export function foldStored(from: LoadedRun, events: readonly StoredEvent[]): LoadedRun {
   let { state, version } = from;
   for (const stored of events) {
-    state = evolve(state, decodeRunEvent(stored.type, stored.data), { at: Date.parse(stored.at) });
+    const { at, position } = stored;
+    state = evolve(state, decodeRunEvent(stored.type, stored.data), { at: Date.parse(at), position });
     version = stored.version;
   }
   return { state, version };

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { readChannelHeads } from '../../src/bot/chain-heads.js';
 import { judgeKind, SlackUser } from '../../src/bot/eligibility.js';
 import type { People } from '../../src/runbook/people.js';
 import { CHANNELS, createScene, GROUPS, poll, type Scene, USERS } from './support.js';
@@ -98,10 +99,13 @@ describe('roster', () => {
 });
 
 describe('signs', () => {
-  it('are null for a message that is not known or cannot be read', async () => {
-    expect(await people.signs('run:1:gate:1')).toBeNull();
+  const request = (gate: number, requestedAt = 0) => ({ run: 1, gate, requestedAt });
+  const nobody = { kind: 'read', by: { approve: [], refuse: [], stop: [] } };
+
+  it('tell a message that is not there from one that cannot be read', async () => {
+    expect(await people.signs(request(1))).toEqual({ kind: 'gone' });
     const ts = await scene.postRequest(1, 2);
-    expect(await people.signs('run:1:gate:2')).toEqual({ approve: [], refuse: [], stop: [] });
+    expect(await people.signs(request(2))).toEqual(nobody);
     for (const [user, emoji] of [
       [USERS.bob, '+1'],
       [USERS.bob, 'white_check_mark'],
@@ -112,17 +116,71 @@ describe('signs', () => {
     ] as const) {
       await scene.people.react({ user, channel: CHANNELS.incident, ts, emoji });
     }
-    const signs = await people.signs('run:1:gate:2');
-    expect(signs?.approve.length).toBe(2);
+    const signs = await people.signs(request(2));
+    expect(signs.kind === 'read' ? signs.by.approve.length : 0).toBe(2);
     expect(signs).toEqual({
-      approve: expect.arrayContaining([USERS.bob, USERS.carol]),
-      refuse: [USERS.dave],
-      stop: [USERS.gina],
+      kind: 'read',
+      by: {
+        approve: expect.arrayContaining([USERS.bob, USERS.carol]),
+        refuse: [USERS.dave],
+        stop: [USERS.gina],
+      },
     });
     await scene.people.outage({ mode: '503' });
-    expect(await people.signs('run:1:gate:2')).toBeNull();
+    expect(await people.signs(request(2))).toEqual({ kind: 'unasked' });
     await scene.people.outage({ mode: 'off' });
   });
+
+  it('of another message do not count, whatever the state database says it is', async () => {
+    const ts = await scene.postRequest(1, 3);
+    await scene.people.react({ user: USERS.bob, channel: CHANNELS.incident, ts, emoji: '+1' });
+    const put = (at: string) =>
+      scene.posted.put({ key: 'run:1:gate:4', channel: CHANNELS.incident, ts: at, hash: '', position: 1 });
+    await put(ts);
+    expect(await people.signs(request(4))).toEqual({ kind: 'gone' });
+    // A person may write what the bot writes.
+    const { ts: said = '' } = await scene.people.say({
+      user: USERS.carol,
+      channel: CHANNELS.incident,
+      text: 'Run 1, request 4',
+    });
+    await scene.people.react({ user: USERS.bob, channel: CHANNELS.incident, ts: said, emoji: '+1' });
+    await put(said);
+    expect(await people.signs(request(4))).toEqual({ kind: 'gone' });
+  });
+
+  it('of a message that is older than its request do not count', async () => {
+    await scene.postRequest(1, 5);
+    expect(await people.signs(request(5, Date.now()))).toEqual(nobody);
+    expect(await people.signs(request(5, Date.now() + 3_600_000))).toEqual({ kind: 'gone' });
+  });
+});
+
+describe('heads of the journal in the channel', () => {
+  const head = (c: string) => `Journal position 12, chain \`${c.repeat(64)}\``;
+
+  it('are those that the bot wrote and that stand there still', async () => {
+    const { client, botUserId } = await slackOf();
+    const since = Date.now() / 1_000;
+    const post = async (text: string) =>
+      (await client.chat.postMessage({ channel: CHANNELS.incident, text })).ts ?? '';
+    await post(`Done. ${head('a')}`);
+    const gone = await post(head('b'));
+    await scene.people.say({ user: USERS.carol, channel: CHANNELS.incident, text: head('c') });
+    await scene.people.deleteMessage({ channel: CHANNELS.incident, ts: gone });
+    const place = { channel: CHANNELS.incident, botUserId, sinceMs: since * 1_000 - 1 };
+    expect(await readChannelHeads(client, place)).toEqual([
+      { position: 12, hash: 'a'.repeat(64), place: 'channel' },
+    ]);
+    expect(await readChannelHeads(client, { ...place, sinceMs: Date.now() + 60_000 })).toEqual([]);
+  });
+
+  async function slackOf() {
+    const access = scene.accessFor();
+    access.identity.start();
+    const identity = await poll(async () => access.identity.current() ?? undefined);
+    return { client: access.clients.background, botUserId: identity.userId };
+  }
 });
 
 describe('judgeKind', () => {

@@ -172,11 +172,11 @@ describe('where Slack takes no files', () => {
       ts: 'parts',
     });
     // A part of it is as needed as the file is.
-    expect(await world.read(gate)).toEqual({ kind: 'read', given: [] });
+    expect(await world.read({ run: 7, gate: 1, requestedAt: 0 })).toEqual({ kind: 'read', given: [] });
     const part = await world.posted.get(`${gate}:file:run-7-request-1-staging-1.sql:part:1`);
     await world.people.deleteMessage({ channel: world.channel, ts: part?.ts ?? '' });
     await world.pool.query("UPDATE m10bot.posted SET updated_at = now() - interval '2 minutes'");
-    expect(await world.read(gate)).toEqual({ kind: 'gone', ts: part?.ts });
+    expect(await world.read({ run: 7, gate: 1, requestedAt: 0 })).toEqual({ kind: 'gone', ts: part?.ts });
   });
 
   it('an output waits, its thread says so, and messages go on', async () => {
@@ -200,6 +200,8 @@ describe('where Slack takes no files', () => {
   });
 });
 
+const request = { run: 7, gate: 1, requestedAt: 0 };
+
 describe('what a request attaches', () => {
   it.each([
     ['', 0],
@@ -214,13 +216,13 @@ describe('what a request attaches', () => {
     await world.run(...s.preflight(), ...asked);
     await world.caughtUp();
     await world.pool.query("UPDATE m10bot.posted SET updated_at = now() - interval '2 minutes'");
-    expect(await world.read(gate)).toEqual({ kind: 'read', given: [] });
+    expect(await world.read(request)).toEqual({ kind: 'read', given: [] });
     const [file] = (await world.messages()).flatMap((m) => m.files);
     await world.people.deleteFile({ id: file?.id ?? '' });
-    expect(await world.read(gate)).toEqual({ kind: 'gone', ts: file?.id });
+    expect(await world.read(request)).toEqual({ kind: 'gone', ts: file?.id });
     await world.run({ type: 'GateReposted', gate: 1, lost: file?.id ?? '' });
     await world.caughtUp();
-    expect(await world.read(gate)).toEqual({ kind: 'read', given: [] });
+    expect(await world.read(request)).toEqual({ kind: 'read', given: [] });
   });
 
   it('a whole message of it that is deleted is gone as well', async () => {
@@ -228,9 +230,9 @@ describe('what a request attaches', () => {
     await world.caughtUp();
     const shared = (await world.messages()).find((m) => m.files.length > 0);
     await world.people.deleteMessage({ channel: world.channel, ts: shared?.ts ?? '' });
-    expect(await world.read(gate)).toBeNull();
+    expect(await world.read(request)).toBeNull();
     await world.pool.query("UPDATE m10bot.posted SET updated_at = now() - interval '2 minutes'");
-    expect(await world.read(gate)).toEqual({ kind: 'gone', ts: shared?.files[0]?.id });
+    expect(await world.read(request)).toEqual({ kind: 'gone', ts: shared?.files[0]?.id });
   });
 });
 

@@ -40,6 +40,7 @@ beforeAll(async () => {
     operators: [USERS.alice, USERS.carol],
     targets,
     runs: scene.runs,
+    journalDiffers: async () => null,
     journal: scene.journal,
     board: createBoard({ journal: scene.journal, runs: scene.runs, targets }),
     nextRunNumber: () => nextRunNumber(scene.pool),

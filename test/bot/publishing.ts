@@ -12,7 +12,7 @@ import { migrate } from '../../src/store/migrate.js';
 import { createPool } from '../../src/store/pool.js';
 import { createPosted } from '../../src/store/posted.js';
 import { createPeople } from '../../workspace/slack/client.js';
-import { CHANNELS } from '../../workspace/slack/people.js';
+import { APP, CHANNELS } from '../../workspace/slack/people.js';
 import { createSlackStandIn, type SlackStandInOptions } from '../../workspace/slack/server.js';
 import { until } from '../store/poll.js';
 import { freshDatabase } from '../support/database.js';
@@ -82,7 +82,7 @@ export async function publishing(options: SlackStandInOptions = {}) {
     read: createReactionReader({
       client: new WebClient(stand.tokens.bot, { slackApiUrl: stand.url }),
       posted,
-      botUserId: () => null,
+      botUserId: () => APP.userId,
       log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
       now: Date.now,
     }),

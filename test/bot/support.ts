@@ -110,6 +110,7 @@ export async function createScene(name: string, options: SlackStandInOptions = {
       journal,
       runs,
       undelivered: () => readUndelivered(pool),
+      journalDiffers: async () => null,
       nextRunNumber: () => nextRunNumber(pool),
       loadRunbook: async () => ({ runbook, digest: 'runbook-digest' }),
       changing: ['change'],
@@ -166,7 +167,10 @@ export async function createScene(name: string, options: SlackStandInOptions = {
 
   async function postRequest(run: number, gate: number): Promise<string> {
     const { background } = accessFor().clients;
-    const { ts } = await background.chat.postMessage({ channel: CHANNELS.incident, text: `request ${gate}` });
+    const { ts } = await background.chat.postMessage({
+      channel: CHANNELS.incident,
+      text: `Run ${run}, request ${gate}`,
+    });
     const key = gateMessageKey(run, gate);
     await posted.put({ key, channel: CHANNELS.incident, ts: ts ?? '', hash: '', position: 1 });
     return ts ?? fail('no ts');

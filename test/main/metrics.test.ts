@@ -15,6 +15,7 @@ let state: StateDatabase;
 let redis: FreshRedis;
 let metrics: Metrics;
 let connected = true;
+let differs: string | null = null;
 let port = 0;
 beforeAll(async () => {
   [world, state, redis] = await Promise.all([createWorld(), stateDatabase(), freshRedis()]);
@@ -39,6 +40,7 @@ function start(databaseUrl: string, listen = 0): Promise<Metrics> {
     },
     pool: state.pool,
     journal: createJournal(state.pool),
+    journalDiffers: () => differs,
     connected: () => connected,
     redact: (text) => text,
     log: { warn: () => {}, error: () => {} },
@@ -147,6 +149,12 @@ test('readiness says part by part what is wrong; the process is alive all the sa
   };
   const fine = { part: 'state database', ready: true, why: null };
   expect(await parts()).toEqual({ status: 200, parts: [fine, { part: 'Slack', ready: true, why: null }] });
+  differs = 'position 4 stands with another hash';
+  expect(await parts()).toMatchObject({
+    status: 200,
+    parts: [fine, { ready: true }, { part: 'journal', ready: true, why: differs }],
+  });
+  differs = null;
   connected = false;
   expect(await parts()).toEqual({
     status: 503,

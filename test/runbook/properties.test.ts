@@ -230,6 +230,7 @@ function diligently(state: RunState, now: number, m: Follow): Command[] {
       return [{ type: 'RequestNext', by: alice, operator: true, via: 'command' }];
     case 'finish_run':
       return [{ type: 'FinishRun', targets: [] }];
+    case 'untrusted':
     case 'idle':
       return [];
   }
@@ -384,6 +385,16 @@ test('no sequence starts a gated phase without its approvals, spends one twice, 
     fc.property(fc.array(move, { maxLength: 80 }), (moves) => {
       const { events, at } = playMoves(moves);
       expect(breach(events, at)).toBeNull();
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+test('what was decided is always believed', () => {
+  fc.assert(
+    fc.property(fc.array(fc.oneof(move, calm), { maxLength: 80 }), (moves) => {
+      const { state } = playMoves(moves);
+      expect(state.kind === 'none' ? null : state.untrusted).toBeNull();
     }),
     { numRuns: 1_000 },
   );

@@ -115,7 +115,7 @@ export const facts = (change: Partial<SpendFacts> = {}): SpendFacts => ({
 type Given = RunEvent | Command | readonly (RunEvent | Command)[];
 
 function isEvent(item: RunEvent | Command): item is RunEvent {
-  return /^(RunOpened|ApprovalRequested|Gate(Opened|Refused|Expired|Voided|Spent|Cancelled|PreparationFailed)|Approval(Given|Withdrawn)|ReactionRejected|BlockStarted|BlockFinished|Step(Started|Finished|Skipped|Retried)|FailureAssessed|StopRequested|RunResumed|RunClosed|CommandRefused|PlanShown)$/.test(
+  return /^(RunOpened|ApprovalRequested|Gate(Opened|Refused|Expired|Voided|Spent|Cancelled|PreparationFailed)|Approval(Given|Withdrawn)|ReactionRejected|BlockStarted|BlockFinished|Step(Started|Finished|Skipped|Retried)|FailureAssessed|StopRequested|RunResumed|RunClosed|CommandRefused|PlanShown|ApprovalNotConfirmed|GateReposted)$/.test(
     item.type,
   );
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from 'vitest';
-import type { CommandOf } from '../../src/runbook/command.js';
+import { describe, expect, test } from 'vitest';
+import type { CommandOf, Signs } from '../../src/runbook/command.js';
 import { decide } from '../../src/runbook/decide.js';
 import { fold } from '../../src/runbook/evolve.js';
 import type { OpenedRun, RunState } from '../../src/runbook/state.js';
@@ -9,7 +9,7 @@ import { createRunner } from '../../src/runner/runner.js';
 import type { StepAt, Steps } from '../../src/runner/steps.js';
 import { LeaseLost } from '../../src/store/errors.js';
 import type { Runs } from '../../src/store/runs.js';
-import { finishStep, given, opened, stagingStarted, stop, t0 } from '../runbook/spec.js';
+import { bob, finishStep, given, opened, stagingStarted, stop, t0 } from '../runbook/spec.js';
 
 const log = { info() {}, warn() {}, error() {} };
 const fence = { lease: 'run:7', owner: 'me', epoch: 1 };
@@ -28,20 +28,23 @@ function memory(before: (type: string) => void = () => {}) {
       decision.events.map((event) => ({ event, at: t0 })),
       state,
     );
-    version += 1;
+    if (decision.events.length > 0) version += 1;
     return { kind: 'accepted', events: [], state, version };
   };
   const load: Runs['load'] = async () => ({ state, version });
   return { execute, load, state: (): OpenedRun => opened(state) };
 }
 
-function advanceOf(runs: Pick<Runs, 'execute' | 'load'>, steps: Steps) {
+type Ask = Parameters<typeof createAdvance>[0]['gates']['confirm'];
+const nothingToAsk: Ask = async () => null;
+
+function advanceOf(runs: Pick<Runs, 'execute' | 'load'>, steps: Steps, confirm = nothingToAsk) {
   const unused = async () => {
     throw new Error('not part of this test');
   };
   return createAdvance({
     runs: { ...runs, holders: unused, record: unused, recordAtDesk: unused, handled: unused },
-    gates: { prepare: unused, spend: unused },
+    gates: { prepare: unused, spend: unused, confirm },
     steps,
     assessor: { assess: unused, targets: unused },
     now: () => t0,
@@ -163,4 +166,56 @@ test('a step that a shutdown leaves alone is not ended by the lease that runs ou
   await sleep(600);
   expect(begun?.aborted).toBe(false);
   over();
+});
+
+describe('before a change', () => {
+  const block = { kind: 'phase', id: 'staging' } as const;
+  const asking = (signs: () => Signs) => {
+    let asked = 0;
+    const confirm: Ask = async (_state, at) => {
+      if (at.step !== 'apply') return null;
+      asked += 1;
+      const verdicts = { [bob]: { kind: 'eligible' } as const };
+      return {
+        type: 'ConfirmApproval',
+        block,
+        step: at.step,
+        facts: { gate: 1, signs: signs(), verdicts, needs: 1 },
+      };
+    };
+    return { confirm, asked: () => asked };
+  };
+  const stood: Signs = { kind: 'read', by: { approve: [bob], refuse: [], stop: [] } };
+  const steps = (ran: string[]): Steps => ({
+    run: async (_state, at) => {
+      ran.push(at.step);
+      return endOf(at);
+    },
+    recover: async () => null,
+  });
+
+  test('Slack is asked until it answers, and once it has, the change starts', async () => {
+    const ran: string[] = [];
+    let signs: Signs = { kind: 'unasked' };
+    const question = asking(() => signs);
+    const runs = memory();
+    const advance = advanceOf(runs, steps(ran), question.confirm);
+    expect(await advance.run(7, fence, calm, () => false)).toMatchObject({ kind: 'again' });
+    expect(ran).toEqual([]);
+    signs = stood;
+    await advance.run(7, fence, calm, () => false);
+    expect(ran).toEqual(['apply', 'verify']);
+    expect(question.asked()).toBe(2);
+  });
+
+  test('that Slack does not confirm, nothing is run, now or by the next holder of the lease', async () => {
+    const ran: string[] = [];
+    const question = asking(() => ({ kind: 'read', by: { approve: [], refuse: [], stop: [] } }));
+    const runs = memory();
+    const advance = advanceOf(runs, steps(ran), question.confirm);
+    await advance.run(7, fence, calm, () => false);
+    await advance.run(7, { ...fence, epoch: 2 }, calm, () => false);
+    expect(ran).toEqual([]);
+    expect(runs.state().stopped).toMatchObject({ by: 'm10bot' });
+  });
 });

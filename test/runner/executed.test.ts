@@ -137,12 +137,13 @@ test('a later request for another target gets what this one executed, and its ow
   );
   const gates = createGates({
     config: { targets: targetsOf(), operators: [alice] },
+    changing: ['change'],
     planner,
     elsewhere,
     people: {
       verdict: async () => eligible,
       roster: async () => ({ eligible: [bob, carol], ineligible: [], problems: [] }),
-      signs: async () => null,
+      signs: async () => ({ kind: 'unasked' }),
     },
   });
   const gate = state.gates.at(-1);

@@ -1,7 +1,9 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { TargetConfig } from '../../src/config.js';
-import type { Command } from '../../src/runbook/command.js';
+import type { Command, Signs } from '../../src/runbook/command.js';
+import type { RunEvent } from '../../src/runbook/events.js';
 import type { People } from '../../src/runbook/people.js';
+import type { OpenedRun } from '../../src/runbook/state.js';
 import { createGates } from '../../src/runner/gates.js';
 import {
   alice,
@@ -10,14 +12,21 @@ import {
   carol,
   eligible,
   given,
+  open,
   opened,
   preflight,
+  ran,
+  ref,
   requestNext,
+  resume,
+  runbook,
+  stagingStarted,
 } from '../runbook/spec.js';
 import { elsewhere, password, plannerOf, target, targetsOf } from './sample.js';
 
-type Signs = Awaited<ReturnType<People['signs']>>;
-const approved: Signs = { approve: [bob], refuse: [], stop: [] };
+const signs = (...approve: string[]): Signs => ({ kind: 'read', by: { approve, refuse: [], stop: [] } });
+const approved = signs(bob);
+const unasked: Signs = { kind: 'unasked' };
 
 /** Slack as it answers in this order; the last answer stays. */
 function peopleWith(...answers: Signs[]): People {
@@ -27,13 +36,19 @@ function peopleWith(...answers: Signs[]): People {
     roster: async () => ({ eligible: [bob, carol], ineligible: [], problems: [] }),
     async signs() {
       asked += 1;
-      return answers[Math.min(asked, answers.length) - 1] ?? null;
+      return answers[Math.min(asked, answers.length) - 1] ?? unasked;
     },
   };
 }
 
 const gatesOf = (targets: Readonly<Record<string, TargetConfig>>, people: People) =>
-  createGates({ config: { targets, operators: [alice] }, planner: plannerOf(targets), people, elsewhere });
+  createGates({
+    config: { targets, operators: [alice] },
+    planner: plannerOf(targets),
+    people,
+    elsewhere,
+    changing: ['change'],
+  });
 
 /** The request for staging, opened under one configuration and about to be spent under another. */
 async function spentUnder(
@@ -78,10 +93,94 @@ test('a stricter rule about who must approve voids what was approved under the o
 });
 
 test('a ✅ taken back while everything was planned again starts nothing', async () => {
-  const people = peopleWith(approved, { approve: [], refuse: [], stop: [] });
+  const people = peopleWith(approved, signs());
   (await spentUnder(targetsOf(), targetsOf(), people)).decided.then('ApprovalWithdrawn');
 });
 
 test('while Slack cannot be asked nothing is planned and nothing starts', async () => {
-  (await spentUnder(targetsOf(), {}, peopleWith(null))).decided.refused('slack_unreachable');
+  (await spentUnder(targetsOf(), {}, peopleWith(unasked))).decided.refused('slack_unreachable');
+});
+
+describe('right before a change Slack is asked whether its approval stands', () => {
+  const apply = { block: ref('staging'), step: 'apply' };
+
+  async function asked(state: OpenedRun, people: People, at = apply, targets = targetsOf()) {
+    const question = await gatesOf(targets, people).confirm(state, at);
+    if (question === null) throw new Error('nothing was asked');
+    return question;
+  }
+
+  const started = () => given(stagingStarted);
+  const of = (story: ReturnType<typeof given>) => opened(story.state);
+
+  test('it does: nothing is appended, and the change is next', async () => {
+    const run = started();
+    const after = run.when(await asked(of(run), peopleWith(approved))).then();
+    expect(after.next()).toMatchObject({ kind: 'run_step', step: 'apply' });
+  });
+
+  test.each([
+    ['the ✅ is not there', signs(carol), 'Slack shows 0 of 1 approvals that count on request 1'],
+    [
+      'its message is gone',
+      { kind: 'gone' } as Signs,
+      'the message of request 1 cannot be found in the channel',
+    ],
+  ])('%s: the run stops', async (_name, answer, why) => {
+    const run = started();
+    const after = run.when(await asked(of(run), peopleWith(answer)));
+    after.then('ApprovalNotConfirmed').with({ gate: 1, step: 'apply', why } as Partial<RunEvent>);
+    expect(after.next()).toEqual({ kind: 'stopped' });
+    // Going on is a new request.
+    given(stagingStarted, ...(after.decision.kind === 'accepted' ? after.decision.events : []))
+      .when(resume)
+      .then('ApprovalRequested');
+  });
+
+  test('who approved may not approve any more', async () => {
+    const people: People = {
+      ...peopleWith(approved),
+      verdict: async () => ({ kind: 'ineligible', code: 'not_listed', why: 'is not listed' }),
+    };
+    const run = started();
+    run.when(await asked(of(run), people)).then('ApprovalNotConfirmed');
+  });
+
+  test('a stricter rule of now counts', async () => {
+    const strict = {
+      ...targetsOf(),
+      staging: target('staging', { gate: { approvals: 2, expires: 60_000 } }),
+    };
+    const run = started();
+    run.when(await asked(of(run), peopleWith(approved), apply, strict)).then('ApprovalNotConfirmed');
+  });
+
+  test('a Slack that cannot be asked is not a no', async () => {
+    const run = started();
+    run.when(await asked(of(run), peopleWith(unasked))).refused('slack_unreachable');
+    const failing: People = {
+      ...peopleWith(approved),
+      verdict: async () => ({ kind: 'ineligible', code: 'lookup_failed', why: 'ratelimited' }),
+    };
+    run.when(await asked(of(run), failing)).refused('slack_unreachable');
+  });
+
+  test('a check is not asked about', async () => {
+    const run = given(stagingStarted, ran('staging', 'apply'));
+    const gates = gatesOf(targetsOf(), peopleWith(unasked));
+    expect(await gates.confirm(of(run), { block: ref('staging'), step: 'verify' })).toBeNull();
+  });
+
+  test('a run that calls its changes checks changes nothing without an approval', async () => {
+    const ungated = {
+      ...runbook,
+      phases: runbook.phases.map((phase) => ({ ...phase, gate: 'none' as const })),
+    };
+    const run = given({ ...open, runbook: ungated, changing: [] } as Command, [
+      { type: 'BlockStarted', block: ref('staging'), from: null },
+    ]);
+    expect(run.next()).toMatchObject({ kind: 'run_step', step: 'apply' });
+    const after = run.when(await asked(of(run), peopleWith(approved))).then('ApprovalNotConfirmed');
+    expect(after.next()).toEqual({ kind: 'stopped' });
+  });
 });

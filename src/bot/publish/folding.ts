@@ -48,7 +48,7 @@ export function createFolding(journal: Journal, redact: (text: string) => string
   function step(from: Folded, stored: StoredEvent, event: RunEvent): Folded {
     const failed = event.type === 'StepFinished' && event.result !== 'passed';
     return {
-      state: evolve(from.state, event, { at: Date.parse(stored.at) }),
+      state: evolve(from.state, event, { at: Date.parse(stored.at), position: stored.position }),
       version: stored.version,
       failures: failed
         ? new Map(from.failures).set(failureKey(event.block, event.step, event.attempt), event)

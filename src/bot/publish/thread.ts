@@ -89,6 +89,7 @@ export function threadWork(seen: SeenEvent): ThreadWork | null {
       return { ...inRun, piece: piece(gateRepostedLine(event)) };
     case 'GateOpened':
     case 'PlanShown':
+    case 'JournalMismatch':
     case 'ApprovalRequested':
     case 'GatePreparationFailed':
     case 'ReactionRejected':
@@ -96,6 +97,7 @@ export function threadWork(seen: SeenEvent): ThreadWork | null {
     case 'GateExpired':
     case 'GateCancelled':
     case 'GateVoided':
+    case 'ApprovalNotConfirmed':
     case 'GateSpent':
     case 'StepStarted':
     case 'FailureAssessed':

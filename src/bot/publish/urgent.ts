@@ -6,6 +6,7 @@ import { renderBlockFinished } from '../render/block-finished.js';
 import { renderCard } from '../render/card.js';
 import { renderClosed } from '../render/closed.js';
 import { type GateEnd, renderGate } from '../render/gate.js';
+import { renderJournalMismatch } from '../render/journal-mismatch.js';
 import { message, type Rendered, section } from '../render/message.js';
 import { coverWords, gateClosedLine, promptAnswer, reactionRejectedLine } from '../render/notes.js';
 import { renderPlanShown } from '../render/plan-shown.js';
@@ -13,7 +14,9 @@ import { renderPrompt } from '../render/prompt.js';
 import { renderRefused } from '../render/refused.js';
 import { renderResumed } from '../render/resumed.js';
 import { renderStopped } from '../render/stopped.js';
+import { renderUnconfirmed } from '../render/unconfirmed.js';
 import { renderUnprepared } from '../render/unprepared.js';
+import { renderUntrusted } from '../render/untrusted.js';
 import type { SeenEvent } from './folding.js';
 import { cardKey, closedKey, eventKey, promptKey } from './keys.js';
 import type { MessageOperation, Origin } from './operation.js';
@@ -23,7 +26,17 @@ export function urgentOperations(seen: SeenEvent): MessageOperation[] {
   const { event, after } = seen;
   if (event.type === 'CommandRefused') return [once(seen, 'refused', renderRefused(event))];
   if (event.type === 'PlanShown') return [once(seen, 'plan', renderPlanShown(event))];
-  return after.kind === 'none' ? [] : [...ofRun(seen, after), ...answeredPrompt(seen, after)];
+  if (event.type === 'JournalMismatch') return [once(seen, 'mismatch', renderJournalMismatch(event))];
+  return after.kind === 'none'
+    ? []
+    : [...ofRun(seen, after), ...answeredPrompt(seen, after), ...distrusted(seen, after)];
+}
+
+/** The first event of a run that cannot be believed is told in the channel, not on the card alone. */
+function distrusted(seen: SeenEvent, state: OpenedRun): MessageOperation[] {
+  const before = seen.before.kind === 'none' ? null : seen.before.untrusted;
+  if (before !== null || state.untrusted === null) return [];
+  return [once(seen, 'untrusted', renderUntrusted(state, state.untrusted))];
 }
 
 function ofRun(seen: SeenEvent, state: OpenedRun): MessageOperation[] {
@@ -62,6 +75,8 @@ function ofRun(seen: SeenEvent, state: OpenedRun): MessageOperation[] {
       const prompt = renderPrompt({ state, assessed: event, failed });
       return [{ ...at, key: promptKey(run, event), message: prompt, mode: 'current' }];
     }
+    case 'ApprovalNotConfirmed':
+      return [once(seen, 'unconfirmed', renderUnconfirmed(state, event))];
     case 'StopRequested':
       return [once(seen, 'stopped', renderStopped(state, event))];
     case 'RunResumed':
@@ -79,6 +94,7 @@ function ofRun(seen: SeenEvent, state: OpenedRun): MessageOperation[] {
     case 'StepRetried':
     case 'CommandRefused':
     case 'PlanShown':
+    case 'JournalMismatch':
       return [];
   }
 }

@@ -13,6 +13,7 @@ import { doneWithout, exceptionBlocks, exceptionWords, withExceptions } from './
 import { cutMrkdwn, fitLines, LIMITS } from './limits.js';
 import { type Block, context, divider, header, message, type Rendered, section } from './message.js';
 import { type ListedBlock, listedBlocks, openedBy, runTitle, tally, whatNow } from './now.js';
+import { untrustedBlocks } from './untrusted.js';
 import { duration, mark, plural } from './words.js';
 
 /** The message that shows a run as it is now; updated in place from the first event to the last. */
@@ -25,6 +26,7 @@ export function renderCard(state: OpenedRun): Rendered {
     [
       header(`${emoji} ${title}`),
       section(`*${word}*\n${whatNow(state)}`),
+      ...untrustedBlocks(state),
       ...exceptionBlocks(state),
       ...phaseBlocks(state),
       divider,
@@ -36,19 +38,23 @@ export function renderCard(state: OpenedRun): Rendered {
 /** Where a run stands, in a word or two, with the one emoji of its messages. */
 export function standing(state: OpenedRun): { word: string; emoji: string } {
   if (state.closed !== null) {
-    const good = exceptionWords(state) === '' ? '✅' : '⚠️';
-    const ended = (word: string) => withExceptions(word, state);
+    const good = state.untrusted !== null ? '⛔' : exceptionWords(state) === '' ? '✅' : '⚠️';
+    const ended = (word: string) =>
+      withExceptions(state.untrusted === null ? word : `${word}, untrusted`, state);
     switch (state.closed.outcome) {
       case 'verified':
         return { word: ended('Verified'), emoji: good };
       case 'rolled-back':
-        return { word: ended('Rolled back'), emoji: '↩️' };
+        return { word: ended('Rolled back'), emoji: state.untrusted === null ? '↩️' : '⛔' };
       case 'operation-done':
         return { word: ended('Done'), emoji: good };
       case 'closed':
-        return { word: 'Closed before its end', emoji: '⚪' };
+        return state.untrusted === null
+          ? { word: 'Closed before its end', emoji: '⚪' }
+          : { word: 'Closed as untrusted', emoji: '⛔' };
     }
   }
+  if (state.untrusted !== null) return { word: 'Untrusted', emoji: '⛔' };
   if (runningStep(state) !== undefined) {
     return state.stopped === null
       ? { word: 'Running', emoji: '🔵' }

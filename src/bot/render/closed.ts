@@ -10,6 +10,7 @@ import { fitLines } from './limits.js';
 import { context, header, message, type Rendered, section } from './message.js';
 import { type ChainHead, chainWords } from './notes.js';
 import { listedBlocks, runTitle, tally, whatNow } from './now.js';
+import { untrustedBlocks } from './untrusted.js';
 import { duration, mark, people, sentence, targetLine, targetWords } from './words.js';
 
 /** The end of a run: its outcome, who did what, how long it took, where each target is. */
@@ -29,6 +30,7 @@ export function renderClosed(state: OpenedRun, event: EventOf<'RunClosed'>, head
     [
       header(`${emoji} Run ${state.run} is closed: ${word}`),
       section(`${line(runTitle(state))}. ${who}${took}`),
+      ...untrustedBlocks(state),
       ...exceptionBlocks(state),
       section(
         `*Where the targets are*\n${fitLines(targets, 1_500, 'targets') || 'No target was looked at.'}`,
@@ -57,6 +59,7 @@ function renderBesideClosed(state: OpenedRun, event: EventOf<'RunClosed'>, head:
     [
       header(`${emoji} Run ${state.run} is closed: ${word}`),
       section(`*${title}*\n${what}\n${who}`),
+      ...untrustedBlocks(state),
       ...exceptionBlocks(state),
       ...approvals(state),
     ],

@@ -47,6 +47,10 @@ export function describeEvent(event: RunEvent, state: RunState): string {
       return `${gate(event.gate)} became void: ${event.diff.join('; ')}`;
     case 'GateSpent':
       return `${gate(event.gate)} spent, approved by ${event.approvers.map((id) => `<@${id}>`).join(', ')}, fingerprint ${shortDigest(event.digest)}`;
+    case 'ApprovalNotConfirmed':
+      return `did not start step ${event.step}: ${event.why}`;
+    case 'JournalMismatch':
+      return `the journal differs from a head that was noted at position ${event.position} (${event.place})`;
     case 'BlockStarted':
       return `started ${block(event.block)}${event.from === null ? '' : ` from step ${event.from}`}`;
     case 'StepStarted':

@@ -18,7 +18,10 @@ export interface GateEnd {
   readonly why?: string;
 }
 
-/** The message that asks for approval, and that later says what became of the request. */
+/**
+ * The message that asks for approval, and that later says what became of the request. Its text names run and request:
+ * by that the reader of reactions knows it.
+ */
 export function renderGate(state: OpenedRun, gate: Gate, end: GateEnd = {}): Rendered {
   const about = describeCover(state.runbook, gate.cover);
   const body = gate.plan === null ? [] : planBlocks(gate.plan, gate.cover.kind === 'block');
@@ -32,7 +35,7 @@ export function renderGate(state: OpenedRun, gate: Gate, end: GateEnd = {}): Ren
   if (gate.status === 'open' || gate.status === 'preparing') {
     const asks = `${person(gate.requestedBy)} asks to ${asked(gate, about)} in run ${state.run}.${because(gate)}`;
     return message(
-      `Approval needed: ${line(about)}, run ${state.run}. ${headlineWords(gate.plan)}${missing(gate)} Until ${gate.expiresAt === null ? 'withdrawn' : utc(gate.expiresAt)}. React to this message: ✅ approves, ❌ refuses, 🛑 stops the run.`,
+      `Approval needed: ${line(about)}, run ${state.run}, request ${gate.id}. ${headlineWords(gate.plan)}${missing(gate)} Until ${gate.expiresAt === null ? 'withdrawn' : utc(gate.expiresAt)}. React to this message: ✅ approves, ❌ refuses, 🛑 stops the run.`,
       [
         header(`🟡 Approval needed: ${about}`),
         ...topBlocks(gate.plan),
@@ -44,7 +47,7 @@ export function renderGate(state: OpenedRun, gate: Gate, end: GateEnd = {}): Ren
   }
   const { title, emoji, told } = ending(gate, end);
   return message(
-    `${emoji} ${title}: ${line(about)}, run ${state.run}. ${told}`,
+    `${emoji} ${title}: ${line(about)}, run ${state.run}, request ${gate.id}. ${told}`,
     [
       header(`${emoji} ${title}: ${about}`),
       ...topBlocks(gate.plan),
@@ -125,6 +128,13 @@ function ending(gate: Gate, end: GateEnd): { title: string; emoji: string; told:
   const approvers = people(gate.approvals.map((a) => a.by));
   switch (gate.status) {
     case 'spent':
+      if (gate.doubt !== null) {
+        return {
+          title: 'Not approved',
+          emoji: '⛔',
+          told: `The journal says that it was started, and this is not believed: ${line(gate.doubt)}. Nothing of this run is started any more.`,
+        };
+      }
       return {
         title: 'Approved',
         emoji: '✅',

@@ -14,6 +14,7 @@ import {
   troubledSteps,
 } from '../../runbook/state.js';
 import { code, line, person } from './escape.js';
+import { untrustedNow } from './untrusted.js';
 import { moment, people, plural } from './words.js';
 
 /** What a run waits for, and who can do what about it now, in a sentence or two. */
@@ -29,6 +30,7 @@ export function whatNow(state: OpenedRun): string {
       ? `${code(running.id)} is running. Anyone may ${code('/m10 stop')} the run before its next step.`
       : `Stopped: ${code(running.id)} is still finishing. ${code('/m10 stop now')} ends it.`;
   }
+  if (state.untrusted !== null) return untrustedNow(state);
   const gate = openGate(state);
   if (gate?.status === 'preparing') {
     return `What ${line(describeCover(state.runbook, gate.cover))} would do is being looked up; the request for approval follows.`;

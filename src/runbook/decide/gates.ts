@@ -63,7 +63,9 @@ export function react(state: OpenedRun, command: CommandOf<'React'>, now: number
   const closed = closedBecause(state, gate, now);
   if (closed !== undefined) {
     const lapsed: RunEvent[] =
-      gate.status === 'open' && state.closed === null ? [{ type: 'GateExpired', gate: gate.id }] : [];
+      gate.status === 'open' && closed.code === 'gate_expired'
+        ? [{ type: 'GateExpired', gate: gate.id }]
+        : [];
     return reject(gate, command, closed.code, closed.why, lapsed);
   }
 
@@ -232,6 +234,7 @@ function closedBecause(
   now: number,
 ): { code: ReasonCode; why: string } | undefined {
   if (state.closed !== null) return { code: 'run_closed', why: `run ${state.run} is closed` };
+  if (state.untrusted !== null) return { code: 'not_believed', why: `run ${state.run} is untrusted` };
   switch (gate.status) {
     case 'open':
       return expired(gate, now) ? { code: 'gate_expired', why: 'the request has expired' } : undefined;

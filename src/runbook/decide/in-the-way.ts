@@ -1,3 +1,4 @@
+import type { CommandType } from '../command.js';
 import { type Refusal, refuse } from '../refusal.js';
 import { currentBlock, type OpenedRun, openGate, runningStep, troubledSteps } from '../state.js';
 import { describeCover } from './words.js';
@@ -37,11 +38,16 @@ export function gateIsOpen(state: OpenedRun, id: number): Refusal {
   );
 }
 
+/** Whoever stopped a run: a person, or the bot itself. */
+export function stopper(by: string): string {
+  return by === 'm10bot' ? 'm10bot itself' : `<@${by}>`;
+}
+
 export function stoppedRun(state: OpenedRun): Refusal | undefined {
   if (state.stopped === null) return undefined;
   return refuse(
     'run_stopped',
-    `Run ${state.run} was stopped by <@${state.stopped.by}>.`,
+    `Run ${state.run} was stopped by ${stopper(state.stopped.by)}.`,
     '`/m10 resume` takes it up again; `/m10 rollback REASON` and `/m10 close REASON` end it.',
   );
 }
@@ -53,6 +59,28 @@ export function troubled(state: OpenedRun): Refusal | undefined {
     'step_failed',
     `Step \`${step.id}\` did not pass.`,
     `\`/m10 retry\`, \`/m10 skip ${step.id} REASON\`, \`/m10 rollback REASON\` or \`/m10 close REASON\`.`,
+  );
+}
+
+/** What an untrusted run still takes: whatever ends something, and how a step ended that runs already. */
+const endsSomething: ReadonlySet<CommandType> = new Set<CommandType>([
+  'Stop',
+  'Close',
+  'React',
+  'Unreact',
+  'FailGate',
+  'ExpireGate',
+  'FinishStep',
+  'RedoStep',
+]);
+
+/** The no to everything that would take an untrusted run further. */
+export function notBelieved(state: OpenedRun, command: CommandType): Refusal | undefined {
+  if (state.untrusted === null || endsSomething.has(command)) return undefined;
+  return refuse(
+    'not_believed',
+    `Run ${state.run} is untrusted: ${state.untrusted.why}.`,
+    'Find out who can write to the state database, read the targets, then `/m10 close REASON` and open a new run.',
   );
 }
 

@@ -74,14 +74,16 @@ export function redoStep(state: OpenedRun, command: CommandOf<'RedoStep'>, now: 
   const step = block?.steps.find((s) => s.id === command.step);
   const gate = approvalOf(state, command.block);
   const lapsed = gate?.expiresAt !== null && gate?.expiresAt !== undefined && now >= gate.expiresAt;
-  if (step !== undefined && isChanging(state, step) && (gate === undefined || lapsed)) {
+  const needsApproval = step !== undefined && isChanging(state, step) && (gate === undefined || lapsed);
+  if (needsApproval || state.untrusted !== null) {
+    const why = state.untrusted === null ? 'its approval has expired meanwhile' : 'its run is untrusted';
     return accept({
       type: 'StepFinished',
       block: command.block,
       step: command.step,
       attempt: command.attempt,
       result: 'failed',
-      summary: 'interrupted before it changed anything; its approval has expired meanwhile',
+      summary: `interrupted before it changed anything; ${why}`,
       output: '',
       outputFile: null,
       data: {},

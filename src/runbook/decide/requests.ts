@@ -23,6 +23,7 @@ import {
   operatorsOnly,
   pendingGate,
   stoppedRun,
+  stopper,
   troubled,
   unknownOperation,
 } from './in-the-way.js';
@@ -201,7 +202,7 @@ export function stop(state: OpenedRun, command: CommandOf<'Stop'>): Decision {
   ) {
     return refuse(
       'already_stopped',
-      `Run ${state.run} is stopped already, by <@${state.stopped.by}>.`,
+      `Run ${state.run} is stopped already, by ${stopper(state.stopped.by)}.`,
       running === undefined
         ? 'An operator may `/m10 resume`, `/m10 rollback` or `/m10 close REASON`.'
         : `Step \`${running.id}\` is finishing. \`/m10 stop now\` ends it.`,

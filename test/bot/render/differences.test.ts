@@ -54,6 +54,11 @@ describe('a step that did something else than was approved', () => {
     const again = s.at(
       ...started,
       s.finished('staging', 'apply', { notes: [note], result: 'failed' }),
+      { ...s.requested('retry'), gate: 2 },
+      { ...s.gateOpened(), gate: 2 },
+      { ...s.approved(), gate: 2 },
+      { ...s.spent, gate: 2 },
+      s.blockStarted('staging'),
       s.started('staging', 'apply', 2),
       s.finished('staging', 'apply', { attempt: 2 }),
       s.closed(),

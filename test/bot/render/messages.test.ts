@@ -5,6 +5,7 @@ import { renderCard } from '../../../src/bot/render/card.js';
 import { renderClosed } from '../../../src/bot/render/closed.js';
 import { describeEvent } from '../../../src/bot/render/describe.js';
 import { renderGate } from '../../../src/bot/render/gate.js';
+import { renderJournalMismatch } from '../../../src/bot/render/journal-mismatch.js';
 import type { Rendered } from '../../../src/bot/render/message.js';
 import { message, section } from '../../../src/bot/render/message.js';
 import { reactionRejectedLine, stepSkippedLine } from '../../../src/bot/render/notes.js';
@@ -16,6 +17,7 @@ import { renderStep } from '../../../src/bot/render/step.js';
 import { renderStopped } from '../../../src/bot/render/stopped.js';
 import { piecesThatFit, renderThread } from '../../../src/bot/render/thread.js';
 import { renderUnprepared } from '../../../src/bot/render/unprepared.js';
+import { renderUntrusted } from '../../../src/bot/render/untrusted.js';
 import type { RunEvent } from '../../../src/runbook/events.js';
 import { type Gate, gateById, type OpenedRun } from '../../../src/runbook/state.js';
 import { hostile, problems } from './hostile.js';
@@ -49,6 +51,7 @@ function everything(text: string | undefined, steps: number): Record<string, Ren
     diff: [say('revision: 021 when approved, 022 now')],
   };
   const stopped = s.at(...running, stop);
+  const forged = s.at(...open, { ...s.spent, approvers: [] }, s.blockStarted('staging'));
   const gate = (extra: RunEvent[], end = {}) =>
     renderGate(s.at(...open, ...extra), gateOf(s.at(...open, ...extra)), end);
   const skipped: RunEvent = {
@@ -66,6 +69,22 @@ function everything(text: string | undefined, steps: number): Record<string, Ren
     cardFailed: renderCard(broken),
     cardClosed: renderCard(all),
     gate: gate([]),
+    mismatch: renderJournalMismatch({
+      type: 'JournalMismatch',
+      place: 'file',
+      position: 40,
+      noted: 'ab'.repeat(32),
+      found: null,
+      end: 12,
+    }),
+    cardUntrusted: renderCard(forged),
+    gateUntrusted: renderGate(forged, gateOf(forged)),
+    untrusted: renderUntrusted(forged, forged.untrusted ?? expect.unreachable()),
+    closedUntrusted: renderClosed(
+      s.at(...open, { ...s.spent, approvers: [] }, s.closed('x')),
+      s.closed('x'),
+      head,
+    ),
     gateApproved: gate([s.approved(), s.spent]),
     gateRefused: gate([{ type: 'GateRefused', gate: 1, by: s.bob, via: 'reaction' }]),
     gateExpired: gate([{ type: 'GateExpired', gate: 1 }]),
@@ -216,6 +235,12 @@ it('a thread message takes as many pieces as stay readable, and at least one', (
   };
   expect(piecesThatFit([big, big])).toBe(1);
   expect(piecesThatFit(Array.from({ length: 100 }, () => ({ line: 'x', blocks: [] })))).toBe(15);
+});
+
+it('a request that nobody approved is never shown as approved', () => {
+  const forged = s.at(...s.preflight(), s.requested(), s.gateOpened(), { ...s.spent, approvers: [] });
+  expect(renderGate(forged, gateOf(forged)).text).toMatch(/^⛔ Not approved.*0 of 1 approvals/);
+  expect(renderCard(forged).text).toMatch(/^⛔ Run 7 .*: Untrusted\. Nothing of run 7 is started any more/);
 });
 
 it('every event has its words for the audit trail', () => {

@@ -121,6 +121,9 @@ export const opened = (runbook = sampleRunbook()): EventOf<'RunOpened'> => ({
   changing: ['change'],
 });
 
+/** The fingerprint of what request 1 asks for. */
+const asked = '0123456789abcdef'.repeat(4);
+
 const phase = (id: string) => ({ kind: 'phase', id }) as const;
 
 export function finished(
@@ -177,7 +180,7 @@ export const gateOpened = (plan = samplePlan(), needs = 1): EventOf<'GateOpened'
   from: ['dba'],
   eligible: [alice, bob, carol],
   expiresAt: t0 + 30 * 60_000,
-  fingerprint: { digest: '0123456789abcdef'.repeat(4), parts: { revision: '021' } },
+  fingerprint: { digest: asked, parts: { revision: '021' } },
   plan,
 });
 
@@ -189,7 +192,7 @@ export const approved = (by = bob): EventOf<'ApprovalGiven'> => ({
   via: 'reaction',
 });
 
-export const spent: EventOf<'GateSpent'> = { type: 'GateSpent', gate: 1, approvers: [bob], digest: '0123' };
+export const spent: EventOf<'GateSpent'> = { type: 'GateSpent', gate: 1, approvers: [bob], digest: asked };
 
 export function assessed(text?: string): EventOf<'FailureAssessed'> {
   const say = (own: string) => text ?? own;
