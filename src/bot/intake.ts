@@ -1,6 +1,7 @@
 import type { App } from '@slack/bolt';
 import type { Inbox } from '../store/inbox.js';
 import { type Arrival, readArrival } from './inbound.js';
+import type { Queue } from './queues.js';
 
 /** What a listener needs to know about the delivery that it acknowledges. */
 export interface Received {
@@ -27,7 +28,7 @@ export function wrapIntake(
     readonly inbox: Pick<Inbox, 'receive'>;
     readonly incidentChannel: string;
     /** Called with the id of a stored delivery once it is acknowledged. */
-    readonly kick: (id: number) => void;
+    readonly kick: (id: number, queue: Queue) => void;
   },
 ): Intake {
   const received = new WeakMap<object, Received>();
@@ -37,10 +38,11 @@ export function wrapIntake(
     const ack = onlyOnce(event.ack);
     const arrival = readArrival(event.body, deps.incidentChannel);
     if (arrival === null) return inner({ ...event, ack });
-    const { key, inbound, lane, look } = arrival;
+    const { key, inbound, lane, look, queue } = arrival;
     const receipt = await deps.inbox.receive({
       key,
-      kind: inbound.kind,
+      // What waits among the orders is told apart by what it is.
+      kind: queue === 'order' ? inbound.kind : queue,
       payload: inbound,
       lane,
       done: look !== null,
@@ -50,7 +52,7 @@ export function wrapIntake(
       await inner({ ...event, ack });
     } finally {
       // It is stored: that the acknowledgement failed is no reason to leave it undone.
-      if (look === null) deps.kick(receipt.id);
+      if (look === null) deps.kick(receipt.id, queue);
     }
   };
   return { of: (body) => received.get(body) };
