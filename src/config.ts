@@ -41,7 +41,13 @@ export interface SlackConfig {
   readonly apiUrl: string;
   readonly delivery:
     | { readonly kind: 'socket'; readonly appToken: string }
-    | { readonly kind: 'http'; readonly signingSecret: string; readonly port: number };
+    | {
+        readonly kind: 'http';
+        readonly signingSecret: string;
+        readonly port: number;
+        /** Address that is listened on; every one of this machine when not given. */
+        readonly host?: string | undefined;
+      };
   /** Id of the incident channel. */
   readonly channel: string;
   /** Id of the workspace whose people count. */
@@ -188,7 +194,17 @@ function readSlackEnvironment(
       `environment PORT: expected a port number for Slack's requests, found ${JSON.stringify(env.PORT ?? 'nothing')}`,
     );
   }
-  return { botToken, apiUrl, delivery: { kind: 'http', signingSecret, port } };
+  const host = env.HOST === undefined || env.HOST === '' ? undefined : env.HOST;
+  if (host !== undefined && !/^[A-Za-z0-9.:_-]+(?:%[A-Za-z0-9.]+)?$/.test(host)) {
+    problems.push(
+      `environment HOST: expected an address of this machine, such as 127.0.0.1 or ::1, found ${JSON.stringify(host)}`,
+    );
+  }
+  return {
+    botToken,
+    apiUrl,
+    delivery: { kind: 'http', signingSecret, port, ...(host === undefined ? {} : { host }) },
+  };
 }
 
 /** Values of the jobs' section that must not be shown: the key that signs events, and variables with such names. */

@@ -32,7 +32,8 @@ test('a body is signed with its time, and without a secret nothing is', async ()
 
 /** The receiver's side is the very example that the documentation gives. */
 async function documentedCheck(): Promise<(secret: string, request: object, body: Buffer) => boolean> {
-  const [, example = ''] = /```js\n([\s\S]*?isGenuine[\s\S]*?)```/.exec(readFileSync('docs/jobs.md', 'utf8')) ?? [];
+  const [, example = ''] =
+    /```js\n([\s\S]*?isGenuine[\s\S]*?)```/.exec(readFileSync('docs/jobs.md', 'utf8')) ?? [];
   const module: unknown = await import(
     `data:text/javascript,${encodeURIComponent(`${example}\nexport { isGenuine };`)}`
   );
