@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import { parseDatabaseUrl } from './clients/postgres/url.js';
+import { exposedBecause } from './config-exposed.js';
 import { readConfigFile } from './config-file.js';
 import { type JobsConfig, type JobsFile, jobsConfig } from './config-jobs.js';
 import type { Shown } from './redact.js';
@@ -80,6 +81,8 @@ export interface Config {
   readonly shown: Shown;
   /** Folder of the configuration file; relative paths start here. */
   readonly baseDirectory: string;
+  /** What somebody should know and what keeps nothing from starting. */
+  readonly warnings?: readonly string[];
 }
 
 /** Every mistake of the configuration at once, each with its place, what was found and what is expected. */
@@ -141,6 +144,9 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
       },
     ]),
   );
+  const shown = shownOf(databaseUrl, Object.values(targets));
+  const secrets = [...secretsOf(env, databaseUrl, Object.values(targets)), ...jobSecrets(read.jobs)];
+  const exposed = exposedBecause(file, secrets, shown);
   return freeze({
     slack: { ...slack, channel: read.slack.channel, team: read.slack.team },
     state: { databaseUrl, directory: from(read.state.directory) },
@@ -153,9 +159,10 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     jobs: read.jobs === undefined ? null : jobsConfig(read.jobs),
     metrics,
     logLevel,
-    shown: shownOf(databaseUrl, Object.values(targets)),
-    secrets: [...secretsOf(env, databaseUrl, Object.values(targets)), ...jobSecrets(read.jobs)],
+    shown,
+    secrets,
     baseDirectory,
+    warnings: exposed === null ? [] : [exposed],
   });
 }
 

@@ -12,6 +12,7 @@ import { createLossCounter } from './checks/loss.js';
 import { createPlans } from './checks/plan/plans.js';
 import { createRevisions } from './checks/revisions.js';
 import { createTargetReader } from './checks/target-state.js';
+import { whyUnwritable } from './clients/disk.js';
 import { createProcesses } from './clients/process.js';
 import { createSlack } from './clients/slack.js';
 import { sqlParser } from './clients/sql/parser.js';
@@ -210,7 +211,9 @@ export async function startBot(options: { readonly config: Config; readonly log:
       planOf: (runbook) => planOf(runbook),
       targetStates: () => Promise.all(targets.map((target) => reader.state(target))),
       jobs: { jobs: jobs.port, jobsJournal: jobs.jobsJournal, m10: jobs.m10 },
-      ready: async () => (await pool.query('SELECT 1')).rowCount === 1,
+      ready: async () =>
+        (await pool.query('SELECT 1')).rowCount === 1 &&
+        (await whyUnwritable(config.state.directory)) === null,
     });
 
     connected = app.connected;
