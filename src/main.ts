@@ -23,6 +23,7 @@ import { createEnding } from './main/ending.js';
 import { createJobs } from './main/jobs.js';
 import { startMetrics } from './main/metrics.js';
 import { createOutputs } from './main/output.js';
+import { prune } from './main/prune.js';
 import { openState } from './main/state.js';
 import { createRedactor } from './redact.js';
 import type { Runbook } from './runbook/definition.js';
@@ -38,7 +39,7 @@ import { LeaseLost } from './store/errors.js';
 import { createHeld, readUndelivered } from './store/held.js';
 import { createInbox } from './store/inbox.js';
 import { createJournal } from './store/journal.js';
-import { createLeases } from './store/leases.js';
+import { createLeases, pruneLeases } from './store/leases.js';
 import { createListener } from './store/notify.js';
 import { createPosted } from './store/posted.js';
 import { createRuns } from './store/runs.js';
@@ -54,6 +55,8 @@ export interface Bot {
 const stopGraceMs = 20_000;
 /** Deliveries that were handled longer ago are forgotten: Slack redelivers within hours, ms. */
 const keepHandledMs = 7 * 24 * 3_600_000;
+/** Leases of what is over are forgotten when nobody has held them for this long, ms. */
+const keepLeasesMs = 30 * 24 * 3_600_000;
 const pruneEveryMs = 3_600_000;
 /** Longest wait of the publisher for one answer of Slack, ms. */
 const publishTimeoutMs = 15_000;
@@ -186,10 +189,15 @@ export async function startBot(options: { readonly config: Config; readonly log:
     ending.holds(publisher.close);
 
     const inbox = createInbox(pool);
+    const openRuns = async () => (await runs.holders(names)).map(({ run }) => run);
+    const pruneAll = async () => {
+      await inbox.prune(keepHandledMs);
+      const open = (await openRuns()).map((run) => `run:${run}`);
+      await pruneLeases(pool, ['run:%', 'jobs:%:request:%'], open, keepLeasesMs);
+      await prune({ directory: config.state.directory, processes, openRuns, now });
+    };
     const pruning = setInterval(() => {
-      inbox
-        .prune(keepHandledMs)
-        .catch((error: unknown) => log.warn({ error }, 'old deliveries stay for now'));
+      pruneAll().catch((error: unknown) => log.warn({ error }, 'what is old stays for now'));
     }, pruneEveryMs);
     ending.holds(() => clearInterval(pruning));
 
