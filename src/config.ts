@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import { parseDatabaseUrl } from './clients/postgres/url.js';
+import { exposedBecause } from './config-exposed.js';
 import { readConfigFile } from './config-file.js';
 import { type JobsConfig, type JobsFile, jobsConfig } from './config-jobs.js';
 import type { Shown } from './redact.js';
@@ -41,7 +42,13 @@ export interface SlackConfig {
   readonly apiUrl: string;
   readonly delivery:
     | { readonly kind: 'socket'; readonly appToken: string }
-    | { readonly kind: 'http'; readonly signingSecret: string; readonly port: number };
+    | {
+        readonly kind: 'http';
+        readonly signingSecret: string;
+        readonly port: number;
+        /** Address that is listened on; every one of this machine when not given. */
+        readonly host?: string | undefined;
+      };
   /** Id of the incident channel. */
   readonly channel: string;
   /** Id of the workspace whose people count. */
@@ -76,6 +83,8 @@ export interface Config {
   readonly shown: Shown;
   /** Folder of the configuration file; relative paths start here. */
   readonly baseDirectory: string;
+  /** What somebody should know and what keeps nothing from starting. */
+  readonly warnings?: readonly string[];
 }
 
 /** Every mistake of the configuration at once, each with its place, what was found and what is expected. */
@@ -137,6 +146,9 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
       },
     ]),
   );
+  const shown = shownOf(databaseUrl, Object.values(targets));
+  const secrets = [...secretsOf(env, databaseUrl, Object.values(targets)), ...jobSecrets(read.jobs)];
+  const exposed = exposedBecause(file, secrets, shown);
   return freeze({
     slack: { ...slack, channel: read.slack.channel, team: read.slack.team },
     state: {
@@ -153,9 +165,10 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     jobs: read.jobs === undefined ? null : jobsConfig(read.jobs),
     metrics,
     logLevel,
-    shown: shownOf(databaseUrl, Object.values(targets)),
-    secrets: [...secretsOf(env, databaseUrl, Object.values(targets)), ...jobSecrets(read.jobs)],
+    shown,
+    secrets,
     baseDirectory,
+    warnings: exposed === null ? [] : [exposed],
   });
 }
 
@@ -194,7 +207,17 @@ function readSlackEnvironment(
       `environment PORT: expected a port number for Slack's requests, found ${JSON.stringify(env.PORT ?? 'nothing')}`,
     );
   }
-  return { botToken, apiUrl, delivery: { kind: 'http', signingSecret, port } };
+  const host = env.HOST === undefined || env.HOST === '' ? undefined : env.HOST;
+  if (host !== undefined && !/^[A-Za-z0-9.:_-]+(?:%[A-Za-z0-9.]+)?$/.test(host)) {
+    problems.push(
+      `environment HOST: expected an address of this machine, such as 127.0.0.1 or ::1, found ${JSON.stringify(host)}`,
+    );
+  }
+  return {
+    botToken,
+    apiUrl,
+    delivery: { kind: 'http', signingSecret, port, ...(host === undefined ? {} : { host }) },
+  };
 }
 
 /** Values of the jobs' section that must not be shown: the key that signs events, and variables with such names. */

@@ -8,6 +8,7 @@ import type { Config, TargetConfig } from './config.js';
 import { backendCheck } from './doctor/backend.js';
 import { backupsCheck } from './doctor/backups.js';
 import { channelCheck } from './doctor/channel.js';
+import { configFileCheck } from './doctor/config-file.js';
 import { type DatabaseLook, readDatabase } from './doctor/database-facts.js';
 import { apartCheck, databaseCheck } from './doctor/databases.js';
 import { type Check, type Finding, once, problem } from './doctor/finding.js';
@@ -107,6 +108,7 @@ function checksOf(
     look: once(async () => readDatabase(target.databaseUrl, now, await revisions.placeOf(target))),
   }));
   return [
+    configFileCheck(config),
     ...slackChecks(config, session),
     channelCheck(config, session),
     ...peopleChecks(config, lookup),

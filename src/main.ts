@@ -13,6 +13,7 @@ import { createLossCounter } from './checks/loss.js';
 import { createPlans } from './checks/plan/plans.js';
 import { createRevisions } from './checks/revisions.js';
 import { createTargetReader } from './checks/target-state.js';
+import { whyUnwritable } from './clients/disk.js';
 import { createProcesses } from './clients/process.js';
 import { createSlack } from './clients/slack.js';
 import { sqlParser } from './clients/sql/parser.js';
@@ -25,6 +26,7 @@ import { createHeadsWatch } from './main/heads.js';
 import { createJobs } from './main/jobs.js';
 import { startMetrics } from './main/metrics.js';
 import { createOutputs } from './main/output.js';
+import { prune } from './main/prune.js';
 import { headsPath, openState } from './main/state.js';
 import { createRedactor } from './redact.js';
 import type { Runbook } from './runbook/definition.js';
@@ -43,7 +45,7 @@ import { createHeadsFile } from './store/heads-file.js';
 import { createHeld, readUndelivered } from './store/held.js';
 import { createInbox } from './store/inbox.js';
 import { createJournal } from './store/journal.js';
-import { createLeases } from './store/leases.js';
+import { createLeases, pruneLeases } from './store/leases.js';
 import { createListener } from './store/notify.js';
 import { createPosted } from './store/posted.js';
 import { createRuns } from './store/runs.js';
@@ -57,6 +59,8 @@ export interface Bot {
 
 /** Deliveries that were handled longer ago are forgotten: Slack redelivers within hours, ms. */
 const keepHandledMs = 7 * 24 * 3_600_000;
+/** Leases of what is over are forgotten when nobody has held them for this long, ms. */
+const keepLeasesMs = 30 * 24 * 3_600_000;
 const pruneEveryMs = 3_600_000;
 /** Longest wait of the publisher for one answer of Slack, ms. */
 const publishTimeoutMs = 15_000;
@@ -194,10 +198,15 @@ export async function startBot(options: { readonly config: Config; readonly log:
     ending.holds(publisher.close);
 
     const inbox = createInbox(pool);
+    const openRuns = async () => (await runs.holders(names)).map(({ run }) => run);
+    const pruneAll = async () => {
+      await inbox.prune(keepHandledMs);
+      const open = (await openRuns()).map((run) => `run:${run}`);
+      await pruneLeases(pool, ['run:%', 'jobs:%:request:%'], open, keepLeasesMs);
+      await prune({ directory: config.state.directory, processes, openRuns, now });
+    };
     const pruning = setInterval(() => {
-      inbox
-        .prune(keepHandledMs)
-        .catch((error: unknown) => log.warn({ error }, 'old deliveries stay for now'));
+      pruneAll().catch((error: unknown) => log.warn({ error }, 'what is old stays for now'));
     }, pruneEveryMs);
     ending.holds(() => clearInterval(pruning));
 
@@ -241,7 +250,9 @@ export async function startBot(options: { readonly config: Config; readonly log:
       planOf: (runbook) => planOf(runbook),
       targetStates: () => Promise.all(targets.map((target) => reader.state(target))),
       jobs: { jobs: jobs.port, jobsJournal: jobs.jobsJournal, m10: jobs.m10 },
-      ready: async () => (await pool.query('SELECT 1')).rowCount === 1,
+      ready: async () =>
+        (await pool.query('SELECT 1')).rowCount === 1 &&
+        (await whyUnwritable(config.state.directory)) === null,
     });
 
     connected = app.connected;

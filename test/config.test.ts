@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -115,6 +115,47 @@ test('HTTP needs the signing secret and a port', () => {
   expect(load(file, http).slack.delivery).toEqual({ kind: 'http', signingSecret: 's', port: 3000 });
   expect(problems(file, { ...http, PORT: 'x' })).toEqual([expect.stringMatching(/PORT: expected a port/)]);
   expect(problems(file, { SLACK_APP_TOKEN: undefined })).toEqual([expect.stringMatching(/found neither/)]);
+});
+
+test('HTTP is opened on the address of HOST, and on every one without it', () => {
+  const http = { SLACK_APP_TOKEN: undefined, SLACK_SIGNING_SECRET: 's', PORT: '3000' };
+  expect(load(file, { ...http, HOST: '127.0.0.1' }).slack.delivery).toMatchObject({ host: '127.0.0.1' });
+  expect(load(file, { ...http, HOST: '::1' }).slack.delivery).toMatchObject({ host: '::1' });
+  expect(load(file, { ...http, HOST: '' }).slack.delivery).not.toHaveProperty('host');
+  expect(problems(file, { ...http, HOST: 'http://a b' })).toEqual([
+    expect.stringMatching(/HOST: expected an address/),
+  ]);
+});
+
+describe('a file that everyone can read', () => {
+  const warnings = (text: string, mode: number) => {
+    const path = join(directory, 'm10.yml');
+    writeFileSync(path, text);
+    chmodSync(path, mode);
+    return loadConfig({ ...env, M10_CONFIG: path }).warnings;
+  };
+  const open = file
+    .replace('redis://:hush-hush@localhost:6379/1', `"\${REDIS}"`)
+    .replace('very-secret-token', `"\${T}"`);
+
+  test('is warned of when passwords stand in it', () => {
+    expect(warnings(file, 0o644)).toEqual([
+      expect.stringMatching(/m10\.yml holds passwords.*0644.*chmod 640/),
+    ]);
+    expect(warnings(file, 0o640)).toEqual([]);
+    expect(warnings(file, 0o600)).toEqual([]);
+  });
+
+  test('is fine when they come from the environment', () => {
+    const more = { REDIS: 'redis://:hush-hush@localhost:6379/1', T: 'very-secret-token' };
+    Object.assign(env, more);
+    try {
+      expect(warnings(open, 0o644)).toEqual([]);
+    } finally {
+      Reflect.deleteProperty(env, 'REDIS');
+      Reflect.deleteProperty(env, 'T');
+    }
+  });
 });
 
 describe('secrets', () => {

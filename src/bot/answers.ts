@@ -1,6 +1,7 @@
 import type { WebClient } from '@slack/web-api';
 import { type Log, messageOf } from './log.js';
 import type { Rendered } from './render/message.js';
+import { refuseResponseUrl } from './response-url.js';
 
 /** Where an answer goes. */
 export interface Asker {
@@ -17,15 +18,24 @@ const TIMEOUT = 5_000;
 
 export function createAnswers(deps: {
   readonly client: WebClient;
+  /** Base of the Web API. */
+  readonly apiUrl: string;
   readonly incidentChannel: string;
   readonly log: Log;
 }): Answer {
   const { client, log } = deps;
 
   async function byUrl(url: string, rendered: Rendered, visibleToAll: boolean): Promise<boolean> {
+    const refused = refuseResponseUrl(url, deps.apiUrl);
+    if (refused !== null) {
+      log.warn({ why: refused }, 'a response_url was not used; the answer goes by the Web API');
+      return false;
+    }
     try {
       const response = await fetch(url, {
         method: 'POST',
+        // Slack redirects nobody; what does would have the answer carried elsewhere.
+        redirect: 'manual',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({
           response_type: visibleToAll ? 'in_channel' : 'ephemeral',

@@ -18,6 +18,7 @@ import { wrapIntake } from './intake.js';
 import { addListeners } from './listeners.js';
 import { boltLogger, type Log, messageOf } from './log.js';
 import { createLooks } from './looks.js';
+import { foreignBecause } from './origin.js';
 import { createReactions } from './reactions.js';
 import { describeEvent } from './render/describe.js';
 import { createSocketConnection } from './socket-connection.js';
@@ -124,7 +125,7 @@ export function createBotApp(deps: BotDeps): BotApp {
   };
   const looks = createLooks({ board, undelivered, now });
   let lookedAt = 0;
-  const answer = createAnswers({ client, incidentChannel, log });
+  const answer = createAnswers({ client, apiUrl: config.slack.apiUrl, incidentChannel, log });
   const items = createItemHandler({ commands, reactions, answer, now });
   const worker = createInboxWorker({ inbox, owner: deps.owner, ...items, ...deps.inboxWork, log });
 
@@ -138,6 +139,7 @@ export function createBotApp(deps: BotDeps): BotApp {
       : createHttpConnection({
           signingSecret: delivery.signingSecret,
           port: delivery.port,
+          host: delivery.host,
           log,
           now,
           onConnected,
@@ -169,7 +171,8 @@ export function createBotApp(deps: BotDeps): BotApp {
     // Thrown on, so that an unacknowledged request is answered with an error at once.
     throw error;
   });
-  const intake = wrapIntake(app, { inbox, incidentChannel, kick: worker.kick });
+  const foreign = (body: unknown) => foreignBecause(body, team, slack.identity.current());
+  const intake = wrapIntake(app, { inbox, incidentChannel, foreign, kick: worker.kick });
   addListeners(app, {
     intake,
     looks: async (command, user, head) => {

@@ -28,7 +28,11 @@ const no = (code: Extract<Verdict, { kind: 'ineligible' }>['code'], why: string)
 });
 
 /** Whether this is a kind of person who may approve at all: a full, active member of our workspace. */
-export function judgeKind(user: SlackUser, team: string, identity: Identity | null): Verdict {
+export function judgeKind(
+  user: SlackUser,
+  team: string,
+  identity: Pick<Identity, 'enterpriseId'> | null,
+): Verdict {
   // Slackbot is the one bot whose record says that it is none.
   if (user.id === 'USLACKBOT') return no('bot', 'Slackbot is a bot');
   if (user.deleted === true) return no('deactivated', 'the account is deactivated');

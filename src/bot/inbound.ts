@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { type ParsedCommand, parse } from '../commands/parse.js';
 import { isLook, wrongChannel } from '../commands/run-command.js';
+import type { Queue } from './queues.js';
 import { promptActionOf } from './render/prompt-value.js';
 import { signOf } from './signs.js';
 import { SKIP_MODAL, skipReason } from './skip-modal.js';
@@ -46,8 +47,12 @@ export interface Arrival {
   /** Slack's identity of the delivery. A trigger lets its reader act in Slack, so its digest stands for it. */
   readonly key: string;
   readonly inbound: Inbound;
-  /** What one person asks for in one channel is handled in order; a stop and an approval wait for nothing. */
+  /**
+   * What one person asks for in one channel is handled in order, and so are one person's signs on one message; a stop
+   * waits for nothing.
+   */
   readonly lane: string | null;
+  readonly queue: Queue;
   /** A command that is answered in the acknowledgement, and needs no handling afterwards. */
   readonly look: ParsedCommand | null;
 }
@@ -118,10 +123,12 @@ function readCommand(body: unknown, incidentChannel: string): Arrival | null {
   const kept = text.slice(0, 8_000);
   const here =
     parsed.kind === 'command' && wrongChannel(parsed.command, channel, incidentChannel) === undefined;
-  const orders = parsed.kind === 'command' && parsed.command.name !== 'stop';
+  const stops = parsed.kind === 'command' && parsed.command.name === 'stop';
+  const orders = parsed.kind === 'command' && !stops;
   return {
     key: `command:${digest(data.trigger_id)}`,
     lane: orders ? laneOf(channel, user) : null,
+    queue: stops ? 'stop' : 'order',
     inbound: {
       kind: 'command',
       user,
@@ -138,10 +145,15 @@ function readReaction(body: unknown, incidentChannel: string): Arrival | null {
   if (!success) return null;
   const { type, user, reaction: emoji, item } = data.event;
   // Most reactions of a channel mean nothing here.
-  if (item.channel !== incidentChannel || signOf(emoji) === null) return null;
+  const sign = signOf(emoji);
+  if (item.channel !== incidentChannel || sign === null) return null;
+  // Taking a stop's emoji back starts nothing again, and is no hurry.
+  const stops = sign === 'stop' && type === 'reaction_added';
   return {
     key: `event:${data.event_id}`,
-    lane: null,
+    // Given and taken back again and again: the last one counts, so it must be the last one that is handled.
+    lane: stops ? null : `${laneOf(item.channel, user)}:${item.ts}`,
+    queue: stops ? 'stop-sign' : 'reaction',
     inbound: {
       kind: 'reaction',
       user,
@@ -160,8 +172,10 @@ function readButton(body: unknown, incidentChannel: string): Arrival | null {
   const [{ action_id, action_ts, value }] = data.actions;
   const action = promptActionOf(action_id);
   if (action === null) return null;
+  const stops = action === 'stop';
   return {
-    lane: action === 'stop' ? null : laneOf(data.channel?.id ?? incidentChannel, data.user.id),
+    lane: stops ? null : laneOf(data.channel?.id ?? incidentChannel, data.user.id),
+    queue: stops ? 'stop' : 'order',
     key: `button:${digest(data.trigger_id)}:${action_ts}`,
     inbound: {
       kind: 'button',
@@ -184,6 +198,7 @@ function readView(body: unknown, incidentChannel: string): Arrival | null {
   return {
     key: `view:${data.view.id}:${data.view.hash}`,
     lane: laneOf(incidentChannel, data.user.id),
+    queue: 'order',
     inbound: { kind: 'skip', user: data.user.id, value: data.view.private_metadata, reason },
     look: null,
   };

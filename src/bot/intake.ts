@@ -1,6 +1,8 @@
 import type { App } from '@slack/bolt';
 import type { Inbox } from '../store/inbox.js';
 import { type Arrival, readArrival } from './inbound.js';
+import { ForeignDelivery, MalformedDelivery } from './origin.js';
+import type { Queue } from './queues.js';
 
 /** What a listener needs to know about the delivery that it acknowledges. */
 export interface Received {
@@ -26,8 +28,10 @@ export function wrapIntake(
   deps: {
     readonly inbox: Pick<Inbox, 'receive'>;
     readonly incidentChannel: string;
+    /** Why a delivery is another installation's; null when it is ours. */
+    readonly foreign: (body: unknown) => string | null;
     /** Called with the id of a stored delivery once it is acknowledged. */
-    readonly kick: (id: number) => void;
+    readonly kick: (id: number, queue: Queue) => void;
   },
 ): Intake {
   const received = new WeakMap<object, Received>();
@@ -35,12 +39,17 @@ export function wrapIntake(
 
   app.processEvent = async (event) => {
     const ack = onlyOnce(event.ack);
+    const body: unknown = event.body;
+    if (!isObject(body)) throw new MalformedDelivery('a delivery is no JSON object');
+    const foreign = deps.foreign(body);
+    if (foreign !== null) throw new ForeignDelivery(`a delivery is not for this installation: ${foreign}`);
     const arrival = readArrival(event.body, deps.incidentChannel);
     if (arrival === null) return inner({ ...event, ack });
-    const { key, inbound, lane, look } = arrival;
+    const { key, inbound, lane, look, queue } = arrival;
     const receipt = await deps.inbox.receive({
       key,
-      kind: inbound.kind,
+      // What waits among the orders is told apart by what it is.
+      kind: queue === 'order' ? inbound.kind : queue,
       payload: inbound,
       lane,
       done: look !== null,
@@ -50,10 +59,15 @@ export function wrapIntake(
       await inner({ ...event, ack });
     } finally {
       // It is stored: that the acknowledgement failed is no reason to leave it undone.
-      if (look === null) deps.kick(receipt.id);
+      if (look === null) deps.kick(receipt.id, queue);
     }
   };
   return { of: (body) => received.get(body) };
+}
+
+/** Neither null nor a list, which JSON has as well. */
+export function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** A second acknowledgement throws over HTTP; here it does nothing. */

@@ -60,7 +60,7 @@ export const PUBLISHER_LEASE = 'publisher';
 export function createPublisher(deps: PublisherDeps): Publisher {
   const { log, leases, owner } = deps;
   const timing: Timing = { ...slackTiming, ...deps.timing };
-  const trying = createTrying(log, timing);
+  const trying = createTrying(log, timing, deps.slack);
   const wakeUp = createWakeUp();
   const closing = new AbortController();
   let term = new AbortController();
@@ -79,6 +79,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     ...deps,
     slack: guarded(deps.slack, () => keeper.epoch() !== undefined),
     timing,
+    trying,
     pacer: createPacer(),
   };
   const deliver = createDeliver(delivery);

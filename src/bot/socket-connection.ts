@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SocketModeReceiver } from '@slack/bolt';
 import type { Connection } from './connection.js';
 import { boltLogger, type Log, messageOf } from './log.js';
+import { ForeignDelivery, MalformedDelivery } from './origin.js';
 
 /** How long Slack may take to greet a new socket, ms. */
 const HELLO = 15_000;
@@ -36,6 +37,11 @@ export function createSocketConnection(deps: {
     },
     // Not acknowledged: Slack delivers it again.
     processEventErrorHandler: async ({ error }) => {
+      if (error instanceof ForeignDelivery || error instanceof MalformedDelivery) {
+        log.warn({ error: messageOf(error) }, 'a delivery was refused');
+        // Acknowledged, or it would come again.
+        return true;
+      }
       log.error({ error: messageOf(error) }, 'a delivery could not be taken in');
       return false;
     },

@@ -48,6 +48,8 @@ export async function start(config: Config, exitNow: (code: number) => void): Pr
     finish({ why: 'error', exitCode: 1 });
   });
 
+  for (const warning of config.warnings ?? []) log.warn({}, warning);
+
   const starting = startBot({ config, log });
   const first = await Promise.race([starting, ended]);
   const bot =

@@ -39,13 +39,29 @@ export async function readDisk(path: string): Promise<DiskResult> {
   };
 }
 
+/**
+ * Why no file can be written to a directory, found out by writing one; null when it can.
+ * @throws nothing
+ */
+export async function whyUnwritable(path: string): Promise<string | null> {
+  try {
+    const disk = await readDisk(path);
+    if (disk.kind === 'directory') return disk.problem;
+    return disk.kind === 'missing' ? 'there is no such directory' : 'it is not a directory';
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
 /** Permission bits say nothing about a read-only mount, a quota or root: only writing does. */
 async function tryToWrite(directory: string): Promise<string | null> {
   const probe = join(directory, `.m10-write-test-${randomUUID()}`);
   try {
     const file = await open(probe, 'wx', 0o600);
     try {
+      // A full disk may show only when the bytes have to be there.
       await file.write('probe');
+      await file.sync();
     } finally {
       await file.close();
       await unlink(probe);

@@ -2,6 +2,7 @@ import type { LockSeen, OutboxSeen, ReplaysSeen } from '../runbook/jobs/m10-port
 import type { JobName } from '../runbook/jobs/names.js';
 import type { JobOverview, JobRunRecord } from '../runbook/jobs/port.js';
 import type { JobRequest } from '../runbook/jobs/state.js';
+import type { ReasonCode } from '../runbook/refusal.js';
 import type { OpenedRun } from '../runbook/state.js';
 import type { Undelivered } from '../store/held.js';
 
@@ -12,7 +13,14 @@ import type { Undelivered } from '../store/held.js';
 export type Reply =
   /** The journal tells the channel; the person needs no more than a receipt. */
   | { readonly kind: 'done'; readonly text: string }
-  | { readonly kind: 'refused'; readonly command: string; readonly why: string; readonly instead: string }
+  | {
+      readonly kind: 'refused';
+      /** Absent for what was not understood. */
+      readonly reason?: ReasonCode;
+      readonly command: string;
+      readonly why: string;
+      readonly instead: string;
+    }
   | { readonly kind: 'help'; readonly usages: readonly Usage[] }
   | {
       readonly kind: 'status';

@@ -24,7 +24,7 @@ export async function decline(
       : await context.runs.recordAtDesk(context.incidentChannel, event, context.user, options);
   // Handled twice, by a slow worker and by the one that took it over: the first effect is what counts.
   if (!recorded) return { kind: 'done', text: `\`${command}\` has been carried out; the channel shows how.` };
-  return { kind: 'refused', command, why, instead };
+  return { kind: 'refused', reason: code, command, why, instead };
 }
 
 /** Puts a command to a run; answers with `receipt` when it is accepted, and declines otherwise. */

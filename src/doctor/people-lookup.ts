@@ -67,9 +67,6 @@ export function createPeopleLookup(config: Pick<Config, 'slack'>, session: Slack
     // A wrong workspace in the configuration is one problem, not one for each person.
     const own = [self.team_id, self.enterprise_id].includes(config.slack.team);
     const verdict = judgeKind(parsed.data.user, own ? config.slack.team : self.team_id, {
-      userId: self.user_id,
-      botId: self.bot_id ?? '',
-      teamId: self.team_id,
       enterpriseId: self.enterprise_id ?? null,
     });
     return verdict.kind === 'eligible'

@@ -83,7 +83,7 @@ function scopeFinding(granted: readonly string[] | null): Finding {
 async function delivery({ slack }: Pick<Config, 'slack'>, session: SlackSession): Promise<Finding[]> {
   const what = 'Slack delivery';
   if (slack.delivery.kind === 'http') {
-    const facts = `HTTP on port ${slack.delivery.port}, checked with the signing secret; Slack must reach it as https://…/slack/events`;
+    const facts = `HTTP on ${slack.delivery.host === undefined ? '' : `${slack.delivery.host}, `}port ${slack.delivery.port}, checked with the signing secret; Slack must reach it as https://…/slack/events`;
     return [fine(what, facts)];
   }
   const answer = await session.call('apps.connections.open', slack.delivery.appToken);

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { Registry } from 'prom-client';
 import { publisherCursors } from '../bot/publish/reader.js';
+import { whyUnwritable } from '../clients/disk.js';
 import type { Slack } from '../clients/slack.js';
 import type { Config } from '../config.js';
 import type { JobsConfig } from '../config-jobs.js';
@@ -37,7 +38,7 @@ export interface Metrics {
  * @throws ConfigError when the port cannot be opened
  */
 export async function startMetrics(deps: {
-  readonly config: Pick<Config, 'metrics' | 'jobs' | 'targets'>;
+  readonly config: Pick<Config, 'metrics' | 'jobs' | 'targets' | 'state'>;
   readonly pool: pg.Pool;
   readonly journal: Journal;
   /** Whether Slack can deliver now. */
@@ -73,6 +74,7 @@ export async function startMetrics(deps: {
         await pool.query('SELECT 1');
         return null;
       },
+      'state directory': () => whyUnwritable(config.state.directory),
       Slack: () => (deps.connected() ? null : 'not connected'),
     },
     redact,

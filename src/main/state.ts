@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type pg from 'pg';
+import { whyUnwritable } from '../clients/disk.js';
 import { driverFor } from '../clients/postgres/connecting.js';
 import { startServer } from '../clients/process/server.js';
 import { type Config, ConfigError } from '../config.js';
@@ -29,7 +30,7 @@ export async function openState(
   beforeTables: (pool: pg.Pool) => Promise<void> = async () => undefined,
 ): Promise<StateDatabase> {
   const { databaseUrl, directory } = config.state;
-  await mkdir(directory, { recursive: true, mode: 0o711 });
+  await makeStateDirectory(directory);
   const embedded = databaseUrl === null ? await startOwn(directory) : null;
   const url = databaseUrl === null ? (embedded?.url ?? '') : await stateDriver(databaseUrl);
   const pool = createPool({ url, max: poolSize, applicationName: 'm10bot-state', onError });
@@ -54,6 +55,22 @@ export async function openState(
 /** Where heads of the journal are noted outside the database. */
 export function headsPath({ state }: Pick<Config, 'state'>): string {
   return join(state.directory, 'heads.jsonl');
+}
+
+/**
+ * Makes the state directory, and proves that files can be written there: full or read-only, it would be found out about
+ * in the middle of the first change.
+ * @throws ConfigError
+ */
+async function makeStateDirectory(directory: string): Promise<void> {
+  const why = await mkdir(directory, { recursive: true, mode: 0o711 }).then(
+    () => whyUnwritable(directory),
+    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+  );
+  if (why === null) return;
+  throw new ConfigError([
+    `m10.yml state.directory: expected a directory that files can be written to, found ${directory}: ${why}`,
+  ]);
 }
 
 /** How long one try to reach the state database takes, ms. */

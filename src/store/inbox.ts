@@ -16,6 +16,9 @@ export interface DeadItem extends InboxItem {
   readonly error: string;
 }
 
+/** Which kinds of items are meant: these alone, or all but these. */
+export type Kinds = { readonly only: readonly string[] } | { readonly without: readonly string[] };
+
 export interface Inbox {
   /** Stores a delivery before it is acknowledged; one statement, shared with what arrives meanwhile. */
   receive(delivery: Delivery): Promise<Receipt>;
@@ -23,7 +26,7 @@ export interface Inbox {
    * Claims up to `limit` waiting items, oldest first, of each lane the first one alone. They come back to the others when they are neither
    * finished nor failed within `leaseMs`, for the worker may have died.
    */
-  claim(options: { owner: string; limit: number; leaseMs: number }): Promise<InboxItem[]>;
+  claim(options: { owner: string; limit: number; leaseMs: number; kinds?: Kinds }): Promise<InboxItem[]>;
   /** Claims one item, such as the one just received; undefined when it is claimed, done or dead. */
   claimOne(id: number, owner: string, leaseMs: number): Promise<InboxItem | undefined>;
   /** The item is handled. What in its payload lets one act in Slack is erased. */
@@ -90,8 +93,11 @@ export function createInbox(
 
   return {
     receive: createReceiver(pool),
-    claim: ({ owner, limit, leaseMs }) =>
-      claimed('true ORDER BY id LIMIT $4', [owner, leaseMs, maxAttempts, limit]),
+    claim: ({ owner, limit, leaseMs, kinds = { without: [] } }) => {
+      const [operator, named] = 'only' in kinds ? ['= ANY', kinds.only] : ['<> ALL', kinds.without];
+      const values = [owner, leaseMs, maxAttempts, limit, named];
+      return claimed(`kind ${operator} ($5::text[]) ORDER BY id LIMIT $4`, values);
+    },
     claimOne: async (id, owner, leaseMs) =>
       (await claimed('id = $4', [owner, leaseMs, maxAttempts, id])).at(0),
 

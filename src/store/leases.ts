@@ -102,3 +102,26 @@ export function createLeases(pool: pg.Pool): Leases {
     },
   };
 }
+
+/**
+ * Forgets leases of things that are over, such as closed runs: those whose name matches, that nobody has held for this
+ * long. A name that is used again begins at epoch 1, which no fence of an owner that long gone can show: owners are
+ * unique to a life of a process.
+ * @param finished names, as PostgreSQL patterns for LIKE
+ * @param kept names that stay in any case
+ * @returns how many
+ */
+export async function pruneLeases(
+  pool: Pick<pg.Pool, 'query'>,
+  finished: readonly string[],
+  kept: readonly string[],
+  olderThanMs: number,
+): Promise<number> {
+  const { rowCount } = await pool.query(
+    `DELETE FROM m10bot.leases
+      WHERE name LIKE ANY ($1::text[]) AND name <> ALL ($2::text[])
+        AND expires_at < now() - $3 * interval '1 ms'`,
+    [finished, kept, olderThanMs],
+  );
+  return rowCount ?? 0;
+}

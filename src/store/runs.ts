@@ -6,6 +6,7 @@ import { decodeRunEvent, encodeEvent, type RunEvent, TargetEvent } from '../runb
 import { evolve } from '../runbook/evolve.js';
 import type { Refusal } from '../runbook/refusal.js';
 import { initialState, type OpenedRun, type RunState } from '../runbook/state.js';
+import { createContention, isUrgent } from './contention.js';
 import { deliveryStream, firstTime, isRepeated } from './deliveries.js';
 import { VersionConflict } from './errors.js';
 import type { EventDraft, StoredEvent } from './event.js';
@@ -30,7 +31,7 @@ export interface Runs {
   load(run: number): Promise<LoadedRun>;
   /**
    * Decides a command and appends its events at the version it was decided at. When somebody else was first,
-   * reads again and decides again, three times at most.
+   * reads again and decides again. Commands for one run take turns within this process; a stop waits for none.
    * @throws LeaseLost when `fence` does not hold any more
    * @throws VersionConflict when the run changed faster than it could be decided
    */
@@ -61,8 +62,6 @@ export interface ExecuteOptions {
    */
   readonly delivery?: string;
 }
-
-const tries = 3;
 
 /** Who is named as actor of an event in the journal. */
 function actorOf(event: RunEvent): string | null {
@@ -95,6 +94,7 @@ export function createRuns(deps: {
 }): Runs {
   const { journal, now } = deps;
   const cache = new Map<number, LoadedRun>();
+  const contention = createContention();
 
   function remember(run: number, loaded: LoadedRun): void {
     cache.delete(run);
@@ -119,7 +119,7 @@ export function createRuns(deps: {
   }
 
   /** Appends an event that no decision stands behind, so any version of the stream will do. */
-  async function note(
+  async function noteInTurn(
     stream: string,
     event: RunEvent,
     actor: string | null,
@@ -133,10 +133,13 @@ export function createRuns(deps: {
         return true;
       } catch (error) {
         if (isRepeated(error, delivery)) return false;
-        if (!(error instanceof VersionConflict) || attempt >= tries) throw error;
+        if (!(error instanceof VersionConflict) || !(await contention.again(attempt, false))) throw error;
       }
     }
   }
+
+  const note = (stream: string, ...rest: [RunEvent, string | null, Pick<ExecuteOptions, 'delivery'>?]) =>
+    contention.inTurn(stream, false, () => noteInTurn(stream, ...rest));
 
   const heads = (targets: readonly string[]) => Promise.all(targets.map(head));
 
@@ -147,39 +150,48 @@ export function createRuns(deps: {
     return closes && state.kind === 'run' ? heads(heldTargets(state)) : [];
   }
 
+  async function executeInTurn(
+    run: number,
+    command: Command,
+    options: ExecuteOptions,
+    urgent: boolean,
+  ): Promise<Executed> {
+    for (let attempt = 1; ; attempt += 1) {
+      const { state, version } = await load(run);
+      // Whether the targets are free is read here, on every try, so that the loser of a race is told who
+      // won; the claim is appended at the very version at which it was read.
+      const targets = await headsFor(command, state);
+      const asked: Command = command.type === 'OpenRun' ? { ...command, busy: holdersOf(targets) } : command;
+      const decision = decide(state, asked, now());
+      if (decision.kind === 'refused') return decision;
+      if (decision.events.length === 0) return { kind: 'accepted', events: [], state, version };
+      const events = decision.events.map(
+        (event): EventDraft => ({ ...encodeEvent(event), actor: actorOf(event) }),
+      );
+      const own: Write = { stream: runStream(run), expectedVersion: version, events };
+      try {
+        const writes = [...firstTime(options.delivery), own, ...claims(run, decision.events, targets)];
+        const stored = await journal.append(writes, options);
+        const mine = stored.filter((e) => e.stream === own.stream);
+        const loaded = foldStored({ state, version }, mine);
+        remember(run, loaded);
+        return { kind: 'accepted', events: mine, ...loaded };
+      } catch (error) {
+        if (isRepeated(error, options.delivery))
+          return { kind: 'accepted', events: [], ...(await load(run)) };
+        if (!(error instanceof VersionConflict) || !(await contention.again(attempt, urgent))) throw error;
+      }
+    }
+  }
+
   return {
     load,
     async holders(targets) {
       return holdersOf(await heads(targets));
     },
-    async execute(run, command, options = {}) {
-      for (let attempt = 1; ; attempt += 1) {
-        const { state, version } = await load(run);
-        // Whether the targets are free is read here, on every try, so that the loser of a race is told who
-        // won; the claim is appended at the very version at which it was read.
-        const targets = await headsFor(command, state);
-        const asked: Command =
-          command.type === 'OpenRun' ? { ...command, busy: holdersOf(targets) } : command;
-        const decision = decide(state, asked, now());
-        if (decision.kind === 'refused') return decision;
-        if (decision.events.length === 0) return { kind: 'accepted', events: [], state, version };
-        const events = decision.events.map(
-          (event): EventDraft => ({ ...encodeEvent(event), actor: actorOf(event) }),
-        );
-        const own: Write = { stream: runStream(run), expectedVersion: version, events };
-        try {
-          const writes = [...firstTime(options.delivery), own, ...claims(run, decision.events, targets)];
-          const stored = await journal.append(writes, options);
-          const mine = stored.filter((e) => e.stream === own.stream);
-          const loaded = foldStored({ state, version }, mine);
-          remember(run, loaded);
-          return { kind: 'accepted', events: mine, ...loaded };
-        } catch (error) {
-          if (isRepeated(error, options.delivery))
-            return { kind: 'accepted', events: [], ...(await load(run)) };
-          if (!(error instanceof VersionConflict) || attempt >= tries) throw error;
-        }
-      }
+    execute: (run, command, options = {}) => {
+      const urgent = isUrgent(command);
+      return contention.inTurn(runStream(run), urgent, () => executeInTurn(run, command, options, urgent));
     },
     record: (run, event, options) => note(runStream(run), event, actorOf(event), options),
     recordAtDesk: (channel, event, actor, options) => note(`desk:${channel}`, event, actor, options),

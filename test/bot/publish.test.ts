@@ -167,6 +167,29 @@ it('tells of refusals and plans outside any run, and nothing of targets', async 
 });
 
 describe('when Slack is in trouble, nothing is lost and nothing comes twice', () => {
+  it.each(['503', 'drop'] as const)('an outage (%s) is over as soon as Slack answers', async (mode) => {
+    // Whoever waits out the pause never sees the end of the test.
+    world.start({ timing: { backoff: 3_600_000, longestBackoff: 3_600_000, probe: 50 } });
+    await world.people.outage({ mode });
+    await world.run(...asked);
+    const failures = () => world.logged.filter((l) => l.message.includes('publishing failed')).length;
+    await until('publishing has failed', async () => failures() > 0);
+    await world.people.outage({ mode: 'off' });
+    await world.caughtUp();
+    await expectOnce(card, gate);
+  });
+
+  it('a Slack that answers and takes nothing is not asked without end', async () => {
+    world.start({ timing: { backoff: 3_600_000, longestBackoff: 3_600_000, probe: 1 } });
+    await world.people.failNext({ method: 'chat.postMessage', failure: 'internal_error', count: 1_000 });
+    await world.run(...asked);
+    const tries = async () => (await world.calls('chat.postMessage')).length;
+    await until('it was tried again', async () => (await tries()) >= 8);
+    const asks = (await world.calls('api.test')).length;
+    // As long as it fails, each question is asked twice as late as the one before, and followed by one try.
+    expect(await tries()).toBeLessThanOrEqual(asks + 2);
+  });
+
   it.each(['503', 'drop'] as const)('an outage (%s)', async (mode) => {
     world.start();
     await world.run(...s.preflight());

@@ -17,9 +17,11 @@ let metrics: Metrics;
 let connected = true;
 let differs: string | null = null;
 let port = 0;
+const settings = { state: { databaseUrl: null, directory: '' } };
 beforeAll(async () => {
   [world, state, redis] = await Promise.all([createWorld(), stateDatabase(), freshRedis()]);
   const target = await world.databaseAt(after);
+  settings.state.directory = world.directory;
   metrics = await start(target.url);
   port = metrics.port;
 });
@@ -37,6 +39,7 @@ function start(databaseUrl: string, listen = 0): Promise<Metrics> {
       metrics: { host: '127.0.0.1', port: listen },
       jobs,
       targets: { production: world.target({ databaseUrl, redisUrl: redis.url }) },
+      state: settings.state,
     },
     pool: state.pool,
     journal: createJournal(state.pool),
@@ -148,21 +151,36 @@ test('readiness says part by part what is wrong; the process is alive all the sa
     };
   };
   const fine = { part: 'state database', ready: true, why: null };
-  expect(await parts()).toEqual({ status: 200, parts: [fine, { part: 'Slack', ready: true, why: null }] });
+  const files = { part: 'state directory', ready: true, why: null };
+  expect(await parts()).toEqual({
+    status: 200,
+    parts: [fine, files, { part: 'Slack', ready: true, why: null }],
+  });
   differs = 'position 4 stands with another hash';
   expect(await parts()).toMatchObject({
     status: 200,
-    parts: [fine, { ready: true }, { part: 'journal', ready: true, why: differs }],
+    parts: [fine, files, { ready: true }, { part: 'journal', ready: true, why: differs }],
   });
   differs = null;
+  // procfs takes no files, whoever asks.
+  const own = settings.state.directory;
+  settings.state.directory = '/proc';
+  expect(await parts()).toMatchObject({
+    status: 503,
+    parts: [fine, { part: 'state directory', ready: false, why: expect.stringMatching(/^E[A-Z]+:/) }, {}],
+  });
+  settings.state.directory = own;
   connected = false;
   expect(await parts()).toEqual({
     status: 503,
-    parts: [fine, { part: 'Slack', ready: false, why: 'not connected' }],
+    parts: [fine, files, { part: 'Slack', ready: false, why: 'not connected' }],
   });
   connected = true;
   await state.drop();
-  expect(await parts()).toMatchObject({ status: 503, parts: [{ ready: false }, { ready: true }] });
+  expect(await parts()).toMatchObject({
+    status: 503,
+    parts: [{ ready: false }, { ready: true }, { ready: true }],
+  });
   expect((await get('/healthz')).status).toBe(200);
   const { status, text } = await get('/metrics');
   expect(status).toBe(200);

@@ -16,7 +16,6 @@ import { FILE_TS, undeliveredKey } from './keys.js';
 import type { FileOperation } from './operation.js';
 import { fileTroubleOf } from './slack-errors.js';
 import { RESERVE } from './timing.js';
-import { createTrying } from './trying.js';
 
 export type DeliverFile = (operation: FileOperation, options: DeliverOptions) => Promise<Delivered>;
 
@@ -25,8 +24,7 @@ export type DeliverFile = (operation: FileOperation, options: DeliverOptions) =>
  * takes no files, what people need before they answer is posted as messages; the rest waits, and its thread is told.
  */
 export function createDeliverFile(deps: DeliverDeps & { readonly deliver: Deliver }): DeliverFile {
-  const { slack, posted, pacer, log, timing, redact, deliver } = deps;
-  const trying = createTrying(log, timing);
+  const { slack, posted, pacer, log, timing, trying, redact, deliver } = deps;
 
   async function note(operation: FileOperation, ts: string): Promise<Delivered> {
     const { key, channel, origin } = operation;

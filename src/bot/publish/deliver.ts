@@ -10,7 +10,7 @@ import type { MessageOperation } from './operation.js';
 import type { Pacer } from './pacer.js';
 import { troubleOf } from './slack-errors.js';
 import { RESERVE, type Timing } from './timing.js';
-import { createTrying } from './trying.js';
+import type { Trying } from './trying.js';
 
 export interface DeliverDeps {
   readonly slack: Slack;
@@ -18,6 +18,7 @@ export interface DeliverDeps {
   readonly pacer: Pacer;
   readonly log: Log;
   readonly timing: Timing;
+  readonly trying: Trying;
   readonly redact: (text: string) => string;
 }
 
@@ -48,8 +49,7 @@ export const CLOCK_SLACK = 10 * 60_000;
  * channel; a form that Slack refuses becomes plainer. What it takes in no form is recorded.
  */
 export function createDeliver(deps: DeliverDeps): Deliver {
-  const { slack, posted, pacer, log, timing } = deps;
-  const trying = createTrying(log, timing);
+  const { slack, posted, pacer, log, timing, trying } = deps;
 
   const stands = (through: number): Delivered => ({ kind: 'stands', through });
 

@@ -11,6 +11,8 @@ export interface Timing {
   /** First and longest wait after a failure; it doubles in between. */
   readonly backoff: number;
   readonly longestBackoff: number;
+  /** How often Slack is asked whether it is back, while an outage is waited for. */
+  readonly probe: number;
   /** How often the journal is looked at without being woken. */
   readonly poll: number;
   /** How long the publisher's lease lasts without a renewal. */
@@ -23,6 +25,7 @@ export const slackTiming: Timing = {
   cardEvery: 1_200,
   backoff: 500,
   longestBackoff: 30_000,
+  probe: 1_000,
   poll: 5_000,
   lease: 10_000,
 };

@@ -1,3 +1,5 @@
+import type { ReasonCode } from '../../runbook/refusal.js';
+
 /**
  * Makes dynamic text harmless for Slack. Three characters have a meaning in every text (`&`, `<`, `>`); the
  * backtick has no escape at all, so it is replaced.
@@ -49,17 +51,52 @@ export function code(text: string): string {
 }
 
 /**
- * A sentence of the bot's own: mentions of people, links to channels and short inline code keep their meaning;
- * mentions that notify many (`<!channel>`, `<!here>`, user groups) do not.
+ * A sentence of the bot's own: short inline code keeps its meaning, and nothing else does. Names of locks, reasons and
+ * words of other systems stand in such sentences, so what looks like a mention or a link is text.
  */
 export function prose(text: string): string {
-  return escaped(text)
+  return withCode(escaped(text), (part) => part);
+}
+
+/**
+ * The same for a sentence that mentions: outside of inline code, `<@U…>` and `<#C…>` keep their meaning. `<!channel>` and
+ * its like never do.
+ * @param only ids that may be mentioned; all when not given, for a sentence that holds no word from outside
+ */
+export function mentioning(text: string, only?: ReadonlySet<string>): string {
+  const may = (id: string) => only === undefined || only.has(id);
+  return withCode(escaped(text), (part) =>
+    part
+      .replace(/&lt;@([UW][A-Z0-9]{2,20})(?:\|[^&<>]*)?&gt;/g, (as, id: string) =>
+        may(id) ? `<@${id}>` : as,
+      )
+      .replace(/&lt;#([CG][A-Z0-9]{2,20})(?:\|[^&<>]*)?&gt;/g, (as, id: string) =>
+        may(id) ? `<#${id}>` : as,
+      ),
+  );
+}
+
+/** Keeps inline code as it is; of the rest, backticks go that start no code. */
+function withCode(text: string, rest: (part: string) => string): string {
+  return text
     .replace(/`{2,}/g, (run) => QUOTE.repeat(run.length))
-    .replace(/&lt;@([UW][A-Z0-9]{2,20})(?:\|[^&<>]*)?&gt;/g, '<@$1>')
-    .replace(/&lt;#([CG][A-Z0-9]{2,20})(?:\|[^&<>]*)?&gt;/g, '<#$1>')
     .split(/(`[^`\n]{1,120}`)/)
-    .map((part, index) => (index % 2 === 1 ? part : part.replaceAll('`', QUOTE)))
+    .map((part, index) => (index % 2 === 1 ? part : rest(part.replaceAll('`', QUOTE))))
     .join('');
+}
+
+/** Refusals whose sentence mentions a person or the channel, and holds no word from outside. Every other one is text. */
+const MENTION: ReadonlySet<string> = new Set<ReasonCode>([
+  'run_stopped',
+  'already_stopped',
+  'already_running',
+  'gate_closed',
+  'wrong_channel',
+]);
+
+/** The words of a refusal, with mentions where its kind has some. */
+export function refusalWords(text: string, code: string | undefined): string {
+  return code !== undefined && MENTION.has(code) ? mentioning(text) : prose(text);
 }
 
 /** A mention of a person, or the bot's own name. Ids that do not look like one are shown as text. */

@@ -1,5 +1,5 @@
 import type { JobAlarm, JobEventOf } from '../../runbook/jobs/events.js';
-import { code, line, prose } from './escape.js';
+import { code, line, mentioning, prose } from './escape.js';
 import { cutMrkdwn, cutText, headLines } from './limits.js';
 import { message, preformatted, type Rendered, section } from './message.js';
 
@@ -9,7 +9,8 @@ const signs: Readonly<Record<JobAlarm, string>> = { failing: 'ðŸ”´', overdue: 'â
 export function renderAlarmRaised(event: JobEventOf<'JobAlarmRaised'>): Rendered {
   const sign = signs[event.alarm];
   const what = cutMrkdwn(line(event.summary), 1_000);
-  const advice = prose(cutText(event.advice, 1_500));
+  // The advice of a lag names who paused the job, and nothing from outside.
+  const advice = event.alarm === 'lag' ? mentioning(event.advice) : prose(cutText(event.advice, 1_500));
   const error = event.error.trim() === '' ? [] : [preformatted(headLines(event.error, 15, 1_500).text)];
   return message(
     [sign, what, advice].filter((part) => part !== '').join(' '),

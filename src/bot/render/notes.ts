@@ -3,7 +3,7 @@ import { describeBlock, describeCover } from '../../runbook/decide/words.js';
 import { findBlock, ungatedPrograms } from '../../runbook/definition.js';
 import type { EventOf, Purpose } from '../../runbook/events.js';
 import { blockProgress, type Gate, isChanging, type OpenedRun } from '../../runbook/state.js';
-import { code, line, person, prose } from './escape.js';
+import { code, line, person, refusalWords } from './escape.js';
 import { runTitle } from './now.js';
 import { stepTitle } from './step.js';
 import { duration, plural } from './words.js';
@@ -51,7 +51,7 @@ export function approvalWithdrawnLine(state: OpenedRun, event: EventOf<'Approval
 
 /** The person is mentioned, so that the answer reaches them. */
 export function reactionRejectedLine(event: EventOf<'ReactionRejected'>): string {
-  return `${person(event.by)}, your :${line(event.emoji)}: does not count: ${prose(event.why)}. It is on the record, and nothing has changed by it.`;
+  return `${person(event.by)}, your :${line(event.emoji)}: does not count: ${refusalWords(event.why, event.code)}. It is on the record, and nothing has changed by it.`;
 }
 
 /** What the thread of a request hears at its end; the message above it has the details. */

@@ -1,5 +1,5 @@
 import type { EventOf } from '../../runbook/events.js';
-import { code, person, prose } from './escape.js';
+import { code, person, refusalWords } from './escape.js';
 import { cutText } from './limits.js';
 import { message, type Rendered, section } from './message.js';
 import { sentence } from './words.js';
@@ -11,18 +11,22 @@ export function renderRefused(event: EventOf<'CommandRefused'>): Rendered {
 
 /** The same as the answer to the person who ran it. */
 export function renderRefusal(refused: {
+  readonly reason?: string;
   readonly command: string;
   readonly why: string;
   readonly instead: string;
 }): Rendered {
-  return refusal(`${shown(refused.command)} was not done.`, refused);
+  return refusal(`${shown(refused.command)} was not done.`, { ...refused, code: refused.reason });
 }
 
 const shown = (command: string) => code(cutText(command, 200)) || 'The command';
 
-function refusal(what: string, { why, instead }: { why: string; instead: string }): Rendered {
-  const because = sentence(prose(cutText(why, 1_200)));
-  const possible = instead === '' ? '' : prose(cutText(instead, 1_200));
+function refusal(
+  what: string,
+  { why, instead, code: kind }: { why: string; instead: string; code?: string | undefined },
+): Rendered {
+  const because = sentence(refusalWords(cutText(why, 1_200), kind));
+  const possible = instead === '' ? '' : refusalWords(cutText(instead, 1_200), kind);
   return message([what, because, possible].filter((part) => part !== '').join(' '), [
     section([`${what} ${because}`, possible].filter((part) => part !== '').join('\n')),
   ]);

@@ -1,7 +1,7 @@
 import type { AuditEntry, Reply, Usage } from '../../commands/reply.js';
 import type { OpenedRun } from '../../runbook/state.js';
 import { renderCard, standing } from './card.js';
-import { code, line, person, prose } from './escape.js';
+import { code, line, mentioning, person, prose } from './escape.js';
 import { exceptionBlocks } from './exceptions.js';
 import { renderJobsLog } from './jobs-log.js';
 import { renderJobs } from './jobs-shown.js';
@@ -111,7 +111,10 @@ export function renderAudit(
   entries: readonly AuditEntry[],
   proof?: { readonly head: ChainHead; readonly chain: string },
 ): Rendered {
-  const lines = entries.map((e) => `${moment(e.at)} · ${person(e.by)} ${prose(cutMrkdwn(e.words, 400))}`);
+  const known = peopleOf(run, entries);
+  const lines = entries.map(
+    (e) => `${moment(e.at)} · ${person(e.by)} ${mentioning(cutMrkdwn(e.words, 400), known)}`,
+  );
   const shown = newest(lines);
   const left = lines.length - shown.length;
   const title = `Audit of run ${run.run}`;
@@ -135,6 +138,13 @@ export function renderAudit(
     ],
     chain,
   );
+}
+
+/** Who has a part in a run: the trail mentions them, and nobody whom some text in it names. */
+function peopleOf(run: OpenedRun, entries: readonly AuditEntry[]): ReadonlySet<string> {
+  const ofGates = run.gates.flatMap((gate) => [gate.requestedBy, ...gate.approvals.map((a) => a.by)]);
+  const acted = entries.flatMap(({ by }) => (by === null ? [] : [by]));
+  return new Set([run.requester, ...ofGates, ...acted]);
 }
 
 /** The last lines that fit into one message. */

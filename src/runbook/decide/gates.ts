@@ -206,6 +206,12 @@ function stopByEmoji(
   return decision.kind === 'refused' ? accept() : decision;
 }
 
+/** How often one person is told that they could not be looked up. */
+const mostFailures = 3;
+
+/** Without its skin tone. */
+const bare = (emoji: string) => emoji.split('::')[0];
+
 function reject(
   gate: Gate,
   command: CommandOf<'React'>,
@@ -213,11 +219,13 @@ function reject(
   why: string,
   before: RunEvent[] = [],
 ): Decision {
-  const known = gate.rejected.some(
-    (r) => r.by === command.by && r.emoji === command.emoji && r.code === code,
-  );
-  // Looking again at the reactions of a gate must not answer the same person for ever.
-  if (known && command.via === 'reconciled') return accept(...before);
+  const known = gate.rejected.filter(
+    (r) => r.by === command.by && bare(r.emoji) === bare(command.emoji) && r.code === code,
+  ).length;
+  // Whoever gives a sign and takes it back again and again, or is looked at again, is not answered for ever. Who was asked
+  // to give it again, since nobody could be looked up, hears of that too.
+  const most = code === 'lookup_failed' && command.via === 'reaction' ? mostFailures : 1;
+  if (known >= most) return accept(...before);
   return accept(...before, {
     type: 'ReactionRejected',
     gate: gate.id,

@@ -35,13 +35,26 @@ const SPECIAL: readonly (readonly [network: string, bits: number, what: string])
   ['3fff::', 20, 'a reserved address'],
   ['5f00::', 16, 'a reserved address'],
   ['ff00::', 8, 'a multicast address'],
+  ['::', 96, 'an address that wraps another one'],
+  ['::ffff:0:0:0', 96, 'an address that wraps another one'],
 ];
 
 const special = SPECIAL.map(([network, bits, what]) => ({ what, contains: networkOf(network, bits) }));
 
+/** The part of the IPv6 space that is given out for the public internet; the rest is reserved, whatever it becomes. */
+const globalUnicast = networkOf('2000::', 3);
+
+/** The interface of a tunnel for IPv4 (ISATAP, RFC 5214) in any network: `…:0:5efe:7f00:1`, `…:200:5efe:7f00:1`. */
+const isatap = /:(?:0|200)?:5efe:[0-9a-f]{1,4}:[0-9a-f]{1,4}$/;
+
 /** What kind of an address it is when it is not one of the public internet; null for a public one. */
 export function specialAddress(address: string): string | null {
-  return special.find(({ contains }) => contains(address))?.what ?? null;
+  const known = special.find(({ contains }) => contains(address))?.what;
+  if (known !== undefined) return known;
+  const own = unwrapped(address);
+  if (!isIPv6(own)) return null;
+  if (isatap.test(own)) return 'an address that wraps another one';
+  return globalUnicast(own) ? null : 'a reserved address';
 }
 
 export function isLoopback(address: string): boolean {

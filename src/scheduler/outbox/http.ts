@@ -1,4 +1,3 @@
-import { createHmac } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import type { LookupFunction } from 'node:net';
 import { Agent, Pool } from 'undici';
@@ -8,6 +7,7 @@ import { done, failed, type OutboxEvent, type Try } from './event.js';
 import { exchange } from './exchange.js';
 import { createHostGuard, portOf } from './hosts.js';
 import type { HttpRequest } from './request.js';
+import { signatureHeaders } from './signature.js';
 import type { Stop } from './stop.js';
 
 /** What a name leads to. */
@@ -34,9 +34,8 @@ export interface HttpSender {
    * Delivers by HTTP: a status below 300, 409 and 422 are success (the receiver has it, or never will take it); a
    * redirect is not followed. Never throws.
    *
-   * Every request carries `Idempotency-Key: <event id>`, the same on each try. With a secret it carries
-   * `X-M10-Timestamp` (seconds since the epoch) and `X-M10-Signature: sha256=<hex>`, the HMAC-SHA256 of the
-   * timestamp, a dot and the body.
+   * Every request carries `Idempotency-Key: <event id>`, the same on each try. With a secret it is signed as
+   * `signatureHeaders` says.
    */
   send(event: OutboxEvent, what: HttpRequest, stop: Stop): Promise<Try>;
   close(): Promise<void>;
@@ -114,14 +113,9 @@ export function createHttpSender(options: HttpSenderOptions): HttpSender {
   }
 
   function headersOf(event: OutboxEvent, what: HttpRequest): Record<string, string> {
-    const headers: Record<string, string> = { ...what.headers, 'idempotency-key': event.id };
-    if (options.secret !== undefined) {
-      const timestamp = String(Math.floor(options.now() / 1000));
-      const hmac = createHmac('sha256', options.secret).update(`${timestamp}.${what.body ?? ''}`);
-      headers['x-m10-timestamp'] = timestamp;
-      headers['x-m10-signature'] = `sha256=${hmac.digest('hex')}`;
-    }
-    return headers;
+    const { secret, now } = options;
+    const signed = secret === undefined ? {} : signatureHeaders(secret, what, event.id, now());
+    return { ...what.headers, 'idempotency-key': event.id, ...signed };
   }
 
   /** A receiver may repeat what it was sent, and that may hold credentials. */

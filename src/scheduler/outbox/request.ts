@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { jsonMembers } from '../../clients/json-text.js';
 import { jsonOf, type OutboxEvent } from './event.js';
+import { SIGNATURE_HEADERS } from './signature.js';
 
 /** A delivery by HTTP, as an event asks for it. */
 export interface HttpRequest {
@@ -33,8 +34,7 @@ const OWN_HEADERS = [
   'upgrade',
   'expect',
   'idempotency-key',
-  'x-m10-signature',
-  'x-m10-timestamp',
+  ...SIGNATURE_HEADERS,
 ];
 
 const HeaderName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'is not the name of a header');

@@ -7,15 +7,16 @@ import { renderLocks } from '../../../src/bot/render/locks-shown.js';
 import type { Rendered } from '../../../src/bot/render/message.js';
 import { renderOutbox } from '../../../src/bot/render/outbox-shown.js';
 import { renderPrompt } from '../../../src/bot/render/prompt.js';
+import { renderRefusal, renderRefused } from '../../../src/bot/render/refused.js';
 import { renderReplays } from '../../../src/bot/render/replays-shown.js';
-import { renderStatus } from '../../../src/bot/render/replies.js';
+import { renderReply, renderStatus } from '../../../src/bot/render/replies.js';
 import { renderStopped } from '../../../src/bot/render/stopped.js';
 import { Operation } from '../../../src/runbook/definition.js';
 import type { EventOf, Plan, RunEvent } from '../../../src/runbook/events.js';
 import { fold } from '../../../src/runbook/evolve.js';
 import type { LockSeen, OutboxSeen } from '../../../src/runbook/jobs/m10-port.js';
 import type { OpenedRun } from '../../../src/runbook/state.js';
-import { hostile, problems } from './hostile.js';
+import { hostile, problems, tokens } from './hostile.js';
 import * as s from './sample.js';
 
 const block = { kind: 'operation', id: 'locks-release' } as const;
@@ -290,5 +291,64 @@ describe('what they say', () => {
         /022|revision|phase|run_rollback|rollback|run_skip|\/m10 skip|preflight/i,
       );
     }
+  });
+});
+
+describe('a name from the target that looks like more', () => {
+  const names = [
+    '<@U0B0B00001>',
+    '<#C0INCIDENT>',
+    '<!channel>',
+    '<https://evil.example|here>',
+    '`<@U0B0B00001>`',
+  ];
+
+  it.each(names)('%s is text, wherever it is told', (name) => {
+    const why = `The lock ${name} has expired: whoever asks next gets it.`;
+    const refused = {
+      command: `/m10 locks release ${name}`,
+      why,
+      instead: `Did you mean \`${name}\`? Held: ${name}.`,
+    };
+    const shown = [
+      renderRefusal(refused),
+      renderRefused({ type: 'CommandRefused', by: 'U0A11CE001', code: 'nothing_left', ...refused }),
+      renderReply({ kind: 'done', text: why }),
+      renderLocks({
+        target: 'production',
+        locks: [
+          {
+            name,
+            holder: name,
+            acquiredAt: s.t0,
+            expiresAt: s.t0,
+            ageMs: 1,
+            leftMs: 1,
+            stale: false,
+            ours: false,
+            job: null,
+            silentMs: null,
+          },
+        ],
+      }),
+    ];
+    for (const rendered of shown) {
+      expect(problems(rendered)).toEqual([]);
+      const found = tokens(JSON.stringify(rendered)).filter((token) => !token.startsWith('<!date'));
+      // The person who asked is the only one mentioned.
+      expect(found.filter((token) => token !== '<@U0A11CE001>')).toEqual([]);
+    }
+  });
+
+  it('and a person whom a refusal is about is mentioned', () => {
+    const told = renderRefused({
+      type: 'CommandRefused',
+      by: 'U0A11CE001',
+      command: '/m10 next',
+      code: 'run_stopped',
+      why: 'Run 7 was stopped by <@U0B0B00001>.',
+      instead: '',
+    });
+    expect(told.text).toContain('<@U0B0B00001>');
   });
 });

@@ -94,3 +94,35 @@ test('localhost may lead to this machine, and nowhere else inside', () => {
   expect(mayReach(['localhost'], 'localhost', 80, '10.0.0.1')).toBe(false);
   expect(mayReach(['*.test'], 'localhost.test', 80, '127.0.0.1')).toBe(false);
 });
+
+test.each([
+  // IPv4-compatible, SIIT, NAT64 of both kinds, 6to4, Teredo, ISATAP: what leads to an IPv4 address inside.
+  '::7f00:1',
+  '::127.0.0.1',
+  '::10.0.0.5',
+  '::ffff:0:7f00:1',
+  '::ffff:0:169.254.169.254',
+  '64:ff9b::7f00:1',
+  '64:ff9b:1::7f00:1',
+  '64:ff9b:1:ffff::10.0.0.5',
+  '2002:7f00:1::',
+  '2001:0:7f00:1::1',
+  '2600:1f00::5efe:7f00:1',
+  '2600:1f00::200:5efe:10.0.0.5',
+  'fe80::5efe:7f00:1%eth0',
+  // Given out to nobody: what a network of its own makes of them is not the public internet.
+  '1::1',
+  '400::1',
+  '100:0:0:1::1',
+  '4000::1',
+  'f000::1',
+])('%s is not of the public internet', (address) => {
+  expect(mayReach(['hooks.example.com'], 'hooks.example.com', 443, address)).toBe(false);
+});
+
+test.each(['93.184.216.34', '2600:1f00::1', '2a00:1450:4001:80f::200e', '::ffff:93.184.216.34'])(
+  '%s is',
+  (address) => {
+    expect(mayReach(['hooks.example.com'], 'hooks.example.com', 443, address)).toBe(true);
+  },
+);

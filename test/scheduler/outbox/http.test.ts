@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { usePost } from './post.js';
+import { type Received, usePost } from './post.js';
 
 const post = usePost();
 
@@ -27,6 +28,53 @@ test('a body is signed with its time, and without a secret nothing is', async ()
   const expected = createHmac('sha256', 'a secret of some length').update(`${timestamp}.hello`).digest('hex');
   expect(signed?.headers['x-m10-signature']).toBe(`sha256=${expected}`);
   expect(Math.abs(Number(timestamp) - Date.now() / 1000)).toBeLessThan(120);
+});
+
+/** The receiver's side is the very example that the documentation gives. */
+async function documentedCheck(): Promise<(secret: string, request: object, body: Buffer) => boolean> {
+  const [, example = ''] =
+    /```js\n([\s\S]*?isGenuine[\s\S]*?)```/.exec(readFileSync('docs/jobs.md', 'utf8')) ?? [];
+  const module: unknown = await import(
+    `data:text/javascript,${encodeURIComponent(`${example}\nexport { isGenuine };`)}`
+  );
+  if (typeof module !== 'object' || module === null || !('isGenuine' in module))
+    throw new Error('no example');
+  const { isGenuine } = module;
+  if (typeof isGenuine !== 'function') throw new Error('no function');
+  return (secret, request, body) => isGenuine(secret, request, body) === true;
+}
+
+test('the second signature is good for that request alone', async () => {
+  const hook = await post.receiver();
+  const secret = 'a secret of some length';
+  const config = { http: { allow: ['127.0.0.1'], secret } };
+  await post.publish('http:a', {
+    url: `${hook.url}/orders/new?dry=1&x=ä`,
+    method: 'PUT',
+    body: 'a\nbody ✓',
+    headers: { 'X-M10-Signature-V2': 'sha256=forged' },
+  });
+  await post.publish('webhook:b', { url: hook.url, data: { a: 1 } });
+  await post.run({ config });
+  expect(hook.got.length).toBe(2);
+  const isGenuine = await documentedCheck();
+  const genuine = (given: string, { path, body, ...request }: Received) =>
+    isGenuine(given, { ...request, url: path }, Buffer.from(body));
+  for (const request of hook.got) {
+    expect(genuine(secret, request)).toBe(true);
+    expect(genuine('another secret of some length', request)).toBe(false);
+    const { headers } = request;
+    // What is read on the way cannot be used for anything else.
+    for (const forged of [
+      { ...request, method: 'DELETE' },
+      { ...request, path: '/admin' },
+      { ...request, body: `${request.body}!` },
+      { ...request, headers: { ...headers, host: 'elsewhere.example.com' } },
+      { ...request, headers: { ...headers, 'x-m10-timestamp': '1' } },
+      { ...request, headers: { ...headers, 'idempotency-key': '999' } },
+    ])
+      expect(genuine(secret, forged)).toBe(false);
+  }
 });
 
 test.each([

@@ -34,6 +34,7 @@ test('headers that are the processor’s own are left out', () => {
     'Idempotency-Key',
     'X-M10-Signature',
     'x-m10-timestamp',
+    'X-M10-Signature-V2',
     'Connection',
   ];
   const asked = httpRequest({
