@@ -25,6 +25,7 @@ export function alembicDowngrade(deps: StepDeps, plans: Plans): StepKind<TargetC
     changes: true,
     holdsApproval: true,
     args: Args,
+    relations: ({ from, to }) => ({ path: { how: 'downgrade', from, to } }),
     describe: (args, { target }) => ({
       words: `Downgrade ${target.name} from exactly ${sayRevisions(args.from)} to ${sayRevisions(args.to)}; a statement waits ${spoken(args['lock-timeout'])} for a lock, then up to ${args.attempts} attempts in all. At ${sayRevisions(args.to)} already: nothing to undo.`,
       commands: [
