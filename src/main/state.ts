@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type pg from 'pg';
 import { driverFor } from '../clients/postgres/connecting.js';
+import { describeFailure } from '../clients/postgres/failure.js';
 import { startServer } from '../clients/process/server.js';
 import { type Config, ConfigError } from '../config.js';
+import { StateUnavailable } from '../store/errors.js';
 import { migrate } from '../store/migrate.js';
 import { createPool } from '../store/pool.js';
 
@@ -29,7 +31,7 @@ export async function openState(
   beforeTables: (pool: pg.Pool) => Promise<void> = async () => undefined,
 ): Promise<StateDatabase> {
   const { databaseUrl, directory } = config.state;
-  await mkdir(directory, { recursive: true, mode: 0o711 });
+  await makeFolder(directory);
   const embedded = databaseUrl === null ? await startOwn(directory) : null;
   const url = databaseUrl === null ? (embedded?.url ?? '') : await stateDriver(databaseUrl);
   const pool = createPool({ url, max: poolSize, applicationName: 'm10bot-state', onError });
@@ -39,7 +41,7 @@ export async function openState(
   } catch (error) {
     await pool.end();
     await embedded?.stop();
-    throw error;
+    throw stateTrouble(error);
   }
   return {
     url,
@@ -57,6 +59,7 @@ const reachMs = 10_000;
 /**
  * What the driver is given for STATE_DATABASE_URL, whose parameters it would read in its own way.
  * @throws ConfigError when the URL cannot be used as it is
+ * @throws StateUnavailable when the server cannot be reached by it, or lets nobody in
  */
 export async function stateDriver(databaseUrl: string): Promise<string | pg.ClientConfig> {
   const reached = await driverFor(databaseUrl, reachMs);
@@ -64,8 +67,28 @@ export async function stateDriver(databaseUrl: string): Promise<string | pg.Clie
   if (reached.cause === 'url' || reached.cause === 'tls') {
     throw new ConfigError([`environment STATE_DATABASE_URL: ${reached.message}`]);
   }
-  // The first query says what else is wrong.
-  return databaseUrl;
+  throw new StateUnavailable(unavailable(reached.message));
+}
+
+/** What went wrong with the state database in the words of whoever can mend it; any other error as it is. */
+export function stateTrouble(error: unknown): unknown {
+  const failure = describeFailure(error);
+  return failure === null ? error : new StateUnavailable(unavailable(failure.message), { cause: error });
+}
+
+const unavailable = (why: string) =>
+  `The state database cannot be used: ${why.replace(/\.?$/, '.')} Start it, or correct STATE_DATABASE_URL; \`m10bot doctor\` looks at it more closely.`;
+
+/** @throws ConfigError when the folder can be neither used nor made */
+async function makeFolder(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o711 });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ConfigError([
+      `state.directory: expected a folder that can be made, found ${directory}: ${why}`,
+    ]);
+  }
 }
 
 async function startOwn(directory: string) {
