@@ -134,10 +134,11 @@ export async function startBot(options: { readonly config: Config; readonly log:
 
     const reader = createTargetReader(revisions);
     const planner = createPlanner({ config, kinds, targets: reader, digest, redact });
+    const loss = createLossCounter({ config });
     const assessor = createAssessor({
       config,
       targets: reader,
-      loss: createLossCounter({ config }),
+      loss,
       redact,
     });
     const endAttempt = createEndAttempt({ processes });
@@ -151,7 +152,7 @@ export async function startBot(options: { readonly config: Config; readonly log:
       now,
       log,
     });
-    const gates = createGates({ config, planner, people: slack.people });
+    const gates = createGates({ config, planner, people: slack.people, loss });
     const advance = createAdvance({ runs, gates, steps, assessor, now, log });
     const runner = createRunner({
       runs,

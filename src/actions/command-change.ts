@@ -28,7 +28,7 @@ export function commandChange(deps: StepDeps): StepKind<TargetConfig> {
         kind: 'surveyed',
         parts: {
           argv: JSON.stringify(args.argv),
-          'code digest': digest.slice(0, 16),
+          'code digest': digest,
           'code commit': commit ?? 'not in a git repository',
         },
         sql: [],

@@ -1,11 +1,13 @@
 import type { Config } from '../config.js';
 import type { Command, SpendFacts, Verdict } from '../runbook/command.js';
 import { findBlock } from '../runbook/definition.js';
+import type { Loss } from '../runbook/events.js';
 import { leftOut, leftOutPart } from '../runbook/left-out.js';
 import { gateMessageKey, type People } from '../runbook/people.js';
 import { floorsOf, strictest } from '../runbook/policy.js';
 import { executedElsewhere, type Gate, type OpenedRun } from '../runbook/state.js';
 import type { Planned, Planner, StepToPlan } from './plan.js';
+import type { LossCounter } from './ports.js';
 
 export interface Gates {
   /** Works out what a requested approval covers: the command that opens the gate, or says why it cannot open. */
@@ -18,6 +20,7 @@ export function createGates(deps: {
   readonly config: Pick<Config, 'targets' | 'operators'>;
   readonly planner: Planner;
   readonly people: People;
+  readonly loss: LossCounter;
 }): Gates {
   const { config, planner, people } = deps;
 
@@ -42,6 +45,12 @@ export function createGates(deps: {
     return strictest(state.runbook, block, floorsOf(config.targets));
   }
 
+  /** What people must know of the rollback before they agree to it; counts move, so the approval leaves them out. */
+  async function lossOf(state: OpenedRun, { cover }: Gate): Promise<{ loss?: Loss[] }> {
+    if (cover.kind !== 'block' || cover.block.kind !== 'rollback') return {};
+    return { loss: await deps.loss.count(state.runbook.rollback.loss) };
+  }
+
   async function eligibleFor(lists: readonly string[]): Promise<string[]> {
     if (lists.length === 0) return [...(await people.roster([])).eligible];
     const rosters = await Promise.all(lists.map((list) => people.roster([list])));
@@ -52,7 +61,11 @@ export function createGates(deps: {
   return {
     async prepare(state, gate) {
       const policy = policyOf(state, gate);
-      const [planned, eligible] = await Promise.all([plan(state, gate), eligibleFor(policy.lists)]);
+      const [planned, eligible, loss] = await Promise.all([
+        plan(state, gate),
+        eligibleFor(policy.lists),
+        lossOf(state, gate),
+      ]);
       if (planned.kind === 'failed') return { type: 'FailGate', gate: gate.id, reason: planned.why };
       const others = eligible.filter((user) => user !== gate.requestedBy);
       if (others.length < policy.approvals) {
@@ -66,7 +79,7 @@ export function createGates(deps: {
         from: policy.lists,
         eligible: others,
         expiresMs: policy.expires,
-        plan: planned.plan,
+        plan: { ...planned.plan, ...loss },
         fingerprint: planned.fingerprint,
       };
     },

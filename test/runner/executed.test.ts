@@ -89,6 +89,7 @@ test('a later request for another target gets what this one executed, and its ow
   const gates = createGates({
     config: { targets: targetsOf(), operators: [alice] },
     planner,
+    loss: { count: async () => [] },
     people: {
       verdict: async () => eligible,
       roster: async () => ({ eligible: [bob, carol], ineligible: [], problems: [] }),

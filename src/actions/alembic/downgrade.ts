@@ -5,8 +5,16 @@ import { failed, passed, spoken } from '../../checks/outcome.js';
 import type { Plans } from '../../checks/plan/plans.js';
 import { surveyOf } from '../../checks/plan/survey.js';
 import { isAt, sayRevision, sayRevisions } from '../../checks/revision.js';
+import { withSession } from '../../checks/session.js';
 import type { TargetConfig } from '../../config.js';
-import { defineKind, type Outcome, type StepContext, type StepKind } from '../../runbook/step-kind.js';
+import {
+  defineKind,
+  type Outcome,
+  type PlanContext,
+  type StepContext,
+  type StepKind,
+  type Survey,
+} from '../../runbook/step-kind.js';
 import { DowngradeArgs as Args, type DowngradeArgs } from './arguments.js';
 import { attemptId } from './attempts.js';
 import { readBefore } from './before.js';
@@ -40,10 +48,29 @@ export function alembicDowngrade(deps: StepDeps, plans: Plans): StepKind<TargetC
           ),
       ],
     }),
-    survey: (args, context) => surveyOf(plans, 'downgrade', args, context),
+    survey: async (args, context) =>
+      (await nothingToUndo(deps, args, context)) ?? surveyOf(plans, 'downgrade', args, context),
     run: (args, context) => downgrade(deps, plans, args, context),
     probe: (args, context) => probeDowngrade(deps, args, context),
   });
+}
+
+/**
+ * What an approval covers where the target is back already, as after a failure on another one: nothing, and no word
+ * of what a downgrade would lose. Should the target move meanwhile, its revision voids the approval.
+ */
+async function nothingToUndo(
+  deps: StepDeps,
+  args: DowngradeArgs,
+  { target }: PlanContext<TargetConfig>,
+): Promise<Survey | null> {
+  const read = await withSession(target, { applicationName: 'm10bot:before' }, (database) =>
+    deps.revisions.read(target, database),
+  );
+  // What cannot be read is told by what would be done there.
+  if (read.kind !== 'ok' || !isAt(read.value, args.to)) return null;
+  const told = `${target.name} is at ${sayRevisions(args.to)} already: nothing is undone there`;
+  return { kind: 'surveyed', parts: { 'nothing to undo': told }, sql: [], warnings: [told] };
 }
 
 async function downgrade(

@@ -60,7 +60,7 @@ export function jobsRun(deps: StepDeps): StepKind<TargetConfig> {
         kind: 'surveyed',
         parts: {
           ...parts,
-          'code digest': digest.slice(0, 16),
+          'code digest': digest,
           'code commit': commit ?? 'not in a git repository',
         },
         sql: [],
