@@ -36,7 +36,8 @@ export function unprintedBlocks(plan: Plan): Block[] {
   );
 }
 
-const UNPRINTED_SHOWN = 2_000;
+/** Characters of these statements that a message shows. */
+export const UNPRINTED_SHOWN = 2_000;
 
 /** Statements as text, one after the other. */
 export function statementsText(statements: readonly ExecutedStatement[]): string {

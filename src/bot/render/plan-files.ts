@@ -1,6 +1,6 @@
 import type { Plan } from '../../runbook/planned.js';
 import { COMMANDS_SHOWN, commandsText, listsOf } from './gate.js';
-import { statementsText } from './not-shown.js';
+import { statementsText, UNPRINTED_SHOWN } from './not-shown.js';
 import { leavesOut, planText } from './plan-text.js';
 
 /** A file that goes with a message. */
@@ -49,17 +49,15 @@ function isCut(plan: Plan): boolean {
   };
   const targets = { lines: plan.targets.map((t) => `${t.target} ${t.database}`), room: 1_200 };
   const loss = { lines: (plan.loss ?? []).map((l) => `${l.label} ${l.target} ${l.note}`), room: 1_200 };
+  // What does not show of them is in files of their own; here they only take room.
   const unprinted = {
-    lines: plan.sql.flatMap((sql) => (sql.unprinted ?? []).map((u) => statementsText(u.statements))),
-    // They have files of their own; here they only take room.
+    lines: plan.sql.flatMap((sql) =>
+      (sql.unprinted ?? []).map((u) => statementsText(u.statements).slice(0, UNPRINTED_SHOWN)),
+    ),
     room: Number.POSITIVE_INFINITY,
   };
   const lists = [warnings, findings, steps, headline, leftOut, targets, loss];
-  return leavesOut(
-    [...lists, { ...unprinted, lines: unprinted.lines.map((t) => t.slice(0, 600)) }],
-    commandsText(plan),
-    COMMANDS_SHOWN,
-  );
+  return leavesOut([...lists, unprinted], commandsText(plan), COMMANDS_SHOWN);
 }
 
 /** The part of a file's name that comes from a name. */
