@@ -8,7 +8,7 @@ import { type Config, ConfigError, loadConfig } from './config.js';
 import { packageFile } from './doctor/package-file.js';
 import { RunbookError } from './load-runbook.js';
 import { createRedactor } from './redact.js';
-import { MigrationError } from './store/errors.js';
+import { MigrationError, StateUnavailable } from './store/errors.js';
 
 const output = createOutput();
 /** Knows the configured secrets as soon as there is a configuration. */
@@ -172,7 +172,8 @@ function readArguments(args: readonly string[]): Arguments {
 
 /** Mistakes of people are a list of problems; everything else is a crash, with all that is known about it. */
 function tell(error: unknown): void {
-  if (error instanceof ConfigError || error instanceof RunbookError || error instanceof MigrationError) {
+  const known = [ConfigError, RunbookError, MigrationError, StateUnavailable];
+  if (error instanceof Error && known.some((kind) => error instanceof kind)) {
     output.error(redact(`m10bot has not done anything. ${error.message}`));
     return;
   }

@@ -43,11 +43,11 @@ const RedisUrl = z.string('expected a URL such as redis://:password@host:6379/0'
 const Clock = z
   .string()
   .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'expected a time of day such as "02:30", in quotes');
-const Bytes = z.string().transform((text, ctx) => {
+const Bytes = z.string('expected a size with its unit, such as 500MiB or 2GiB').transform((text, ctx) => {
   const match = /^(\d+)\s*(MiB|GiB|TiB)$/.exec(text);
   const unit = { MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 }[match?.[2] ?? ''];
   if (match === null || unit === undefined) {
-    ctx.addIssue({ code: 'custom', message: 'expected a size such as 500MiB or 2GiB' });
+    ctx.addIssue({ code: 'custom', message: 'expected a size with its unit, such as 500MiB or 2GiB' });
     return z.NEVER;
   }
   return Number(match[1]) * unit;
@@ -107,27 +107,29 @@ export const ConfigFile = z.strictObject({
   jobs: JobsFile.optional(),
 });
 
-/**
- * Reads the file, fills in the environment's values and checks all of it.
- * @param problems receives every mistake; the result is null when there was one that hides the rest
- */
+/** What was read, or what is wrong with it: never neither. */
+export type ReadConfigFile =
+  | { readonly kind: 'read'; readonly file: z.infer<typeof ConfigFile> }
+  | { readonly kind: 'broken'; readonly problems: readonly [string, ...string[]] };
+
+/** Reads the file, fills in the environment's values and checks all of it: every mistake at once. */
 export function readConfigFile(
   file: string,
   env: Readonly<Record<string, string | undefined>>,
-  problems: string[],
-): z.infer<typeof ConfigFile> | null {
+): ReadConfigFile {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch {
-    problems.push(
+    return brokenBy(
       `${file}: expected a readable configuration file (M10_CONFIG names another one; start from m10.example.yml), found none`,
     );
-    return null;
   }
   const source = readYaml(file, text);
-  problems.push(...source.problems);
-  if (source.problems.length > 0) return null;
+  const [first, ...others] = source.problems;
+  if (first !== undefined) return brokenBy(first, ...others);
+  const problems: string[] = [];
+  const lost: string[] = [];
   const value = expandVariables(
     source.value,
     [],
@@ -135,47 +137,88 @@ export function readConfigFile(
       problems.push(
         `${source.locate(path)} ${path.join('.')}: expected the environment variable ${name}, found nothing`,
       );
+      lost.push(keyOf(path));
       return null;
     },
     env,
   );
   const parsed = ConfigFile.safeParse(value);
-  if (!parsed.success) {
-    // A value whose variable is missing has been reported already.
-    const issues = parsed.error.issues.filter(
-      (i) => i.code !== 'invalid_type' || valueAt(value, i.path) !== null,
-    );
-    problems.push(...issuesToProblems(source, issues));
-    return null;
-  }
-  problems.push(...crossChecks(parsed.data, source));
-  return parsed.data;
+  const issues = parsed.success ? [] : withoutLost(parsed.error.issues, [], new Set(lost));
+  problems.push(...issuesToProblems(source, issues), ...crossChecks(value, source));
+  const [problem, ...more] = problems;
+  if (parsed.success && problem === undefined) return { kind: 'read', file: parsed.data };
+  return brokenBy(problem ?? `${file}: expected a configuration, found something else`, ...more);
 }
 
-/** Mistakes that only show when the parts are held against each other. */
-function crossChecks(read: z.infer<typeof ConfigFile>, source: YamlSource): string[] {
+const brokenBy = (...problems: readonly [string, ...string[]]): ReadConfigFile => ({
+  kind: 'broken',
+  problems,
+});
+
+const keyOf = (path: readonly PropertyKey[]) => JSON.stringify(path);
+
+/** Without what is said of a value whose variable is missing, since that has been reported already. */
+function withoutLost(
+  issues: readonly z.core.$ZodIssue[],
+  above: readonly PropertyKey[],
+  lost: ReadonlySet<string>,
+): z.core.$ZodIssue[] {
+  return issues.filter((issue) => {
+    const path = [...above, ...issue.path];
+    if (lost.has(keyOf(path))) return false;
+    if (issue.code !== 'invalid_union' || issue.errors.length === 0) return true;
+    return issue.errors.every((branch) => withoutLost(branch, path, lost).length > 0);
+  });
+}
+
+/** As much of the file as the parts are held against each other by; what has another shape is told elsewhere. */
+const Related = z.object({
+  targets: z
+    .record(
+      z.string(),
+      z
+        .object({
+          'database-url': z.string().optional().catch(undefined),
+          gate: z
+            .object({ from: z.string().optional().catch(undefined) })
+            .optional()
+            .catch(undefined),
+        })
+        .catch({}),
+    )
+    .catch({}),
+  approvers: z.record(z.string(), z.unknown()).catch({}),
+  jobs: z
+    .object({ target: z.string().optional().catch(undefined) })
+    .optional()
+    .catch(undefined),
+});
+
+/** Mistakes that only show when the parts are held against each other, whatever else is wrong. */
+function crossChecks(value: unknown, source: YamlSource): string[] {
+  const parsed = Related.safeParse(value);
+  if (!parsed.success) return [];
+  const read = parsed.data;
+  const [lists, names] = [Object.keys(read.approvers), Object.keys(read.targets)];
   const problems: string[] = [];
   const urls = Object.entries(read.targets).map(([name, t]) => [name, t['database-url']] as const);
   for (const [i, [name, url]] of urls.entries()) {
-    const same = urls.slice(0, i).find(([, other]) => other === url);
+    const same = url === undefined ? undefined : urls.slice(0, i).find(([, other]) => other === url);
     if (same !== undefined) {
       const path = ['targets', name, 'database-url'];
       problems.push(
         `${source.locate(path)} ${path.join('.')}: expected a database of its own, found the one of ${same[0]}`,
       );
     }
-    const list = read.targets[name]?.gate.from;
-    if (list !== undefined && read.approvers[list] === undefined) {
-      const known = Object.keys(read.approvers).join(', ');
-      problems.push(
-        problemAt(source, ['targets', name, 'gate', 'from'], `expected an approver list (${known})`),
-      );
+    const list = read.targets[name]?.gate?.from;
+    if (list !== undefined && lists.length > 0 && !lists.includes(list)) {
+      const message = `expected an approver list (${lists.join(', ')})`;
+      problems.push(problemAt(source, ['targets', name, 'gate', 'from'], message));
     }
   }
   const jobsTarget = read.jobs?.target;
-  if (jobsTarget !== undefined && read.targets[jobsTarget] === undefined) {
-    const known = Object.keys(read.targets).join(', ');
-    problems.push(problemAt(source, ['jobs', 'target'], `expected a target (${known})`));
+  if (jobsTarget !== undefined && names.length > 0 && !names.includes(jobsTarget)) {
+    problems.push(problemAt(source, ['jobs', 'target'], `expected a target (${names.join(', ')})`));
   }
   return problems;
 }
@@ -209,13 +252,4 @@ function expandVariables(
     );
   }
   return value;
-}
-
-function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
-  let here = value;
-  for (const key of path) {
-    if (typeof here !== 'object' || here === null) return undefined;
-    here = Reflect.get(here, key);
-  }
-  return here;
 }

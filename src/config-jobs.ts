@@ -14,12 +14,12 @@ const Schedule = z
   .refine((text) => cron.validate(text), 'expected a cron expression such as "*/10 * * * *", in quotes');
 
 /** Ages of rows go beyond what a timer can wait for, so they are not limited like other durations. */
-const Age = z.string('expected an age such as 30d').transform((text, ctx) => {
+const Age = z.string('expected an age with its unit, such as 36h or 30d').transform((text, ctx) => {
   const ms = parseDuration(text);
   if (ms !== null && ms > 0) return ms;
   ctx.addIssue({
     code: 'custom',
-    message: `expected an age such as 36h or 30d, found ${JSON.stringify(text)}`,
+    message: `expected an age with its unit, such as 36h or 30d, found ${JSON.stringify(text)}`,
   });
   return z.NEVER;
 });

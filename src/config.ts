@@ -90,7 +90,8 @@ export interface Config {
 /** Every mistake of the configuration at once, each with its place, what was found and what is expected. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
-  constructor(readonly problems: readonly string[]) {
+  /** @param problems at least one: an error without any would tell people that all is well */
+  constructor(readonly problems: readonly [string, ...string[]]) {
     super(
       `The configuration has ${problems.length} problem(s):\n${problems.map((p) => `- ${p}`).join('\n')}`,
     );
@@ -121,14 +122,19 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
       `environment STATE_DATABASE_URL: expected a URL such as postgresql://user:password@host/name, found one that cannot be used (not shown: it may hold a password): ${stateUrl.problem}`,
     );
   }
-  const metrics = { host: env.METRICS_HOST ?? '127.0.0.1', port: Number(env.METRICS_PORT ?? '9464') };
-  if (!Number.isInteger(metrics.port) || metrics.port < 0 || metrics.port > 65_535) {
+  const metrics = { host: env.METRICS_HOST ?? '127.0.0.1', port: portOf(env.METRICS_PORT ?? '9464') };
+  if (Number.isNaN(metrics.port)) {
     problems.push(
       `environment METRICS_PORT: expected a port number, found ${JSON.stringify(env.METRICS_PORT)}`,
     );
   }
-  const read = readConfigFile(file, env, problems);
-  if (read === null || slack === null || problems.length > 0) throw new ConfigError(problems);
+  const whole = readConfigFile(file, env);
+  if (whole.kind === 'broken') problems.push(...whole.problems);
+  const [problem, ...others] = problems;
+  if (problem !== undefined || whole.kind === 'broken' || slack === null) {
+    throw new ConfigError([problem ?? 'environment: expected the settings of Slack', ...others]);
+  }
+  const read = whole.file;
   const from = (path: string) => resolve(baseDirectory, path);
   const targets = Object.fromEntries(
     Object.entries(read.targets).map(([name, target]): [string, TargetConfig] => [
@@ -201,8 +207,8 @@ function readSlackEnvironment(
     );
     return null;
   }
-  const port = Number(env.PORT ?? 'none');
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+  const port = portOf(env.PORT ?? '');
+  if (Number.isNaN(port)) {
     problems.push(
       `environment PORT: expected a port number for Slack's requests, found ${JSON.stringify(env.PORT ?? 'nothing')}`,
     );
@@ -218,6 +224,12 @@ function readSlackEnvironment(
     apiUrl,
     delivery: { kind: 'http', signingSecret, port, ...(host === undefined ? {} : { host }) },
   };
+}
+
+/** A port in digits; NaN for anything else. An empty text is none, and not 0, which takes any port. */
+function portOf(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  return port <= 65_535 ? port : Number.NaN;
 }
 
 /** Values of the jobs' section that must not be shown: the key that signs events, and variables with such names. */

@@ -4,18 +4,20 @@ import { join } from 'node:path';
 import { createRevisions } from './checks/revisions.js';
 import { createProcesses } from './clients/process.js';
 import { sqlParser } from './clients/sql/parser.js';
-import type { Config, TargetConfig } from './config.js';
+import type { Config, ConfigError, TargetConfig } from './config.js';
 import { backendCheck } from './doctor/backend.js';
 import { backupsCheck } from './doctor/backups.js';
-import { channelCheck } from './doctor/channel.js';
+import { channelChecks } from './doctor/channel.js';
 import { configFileCheck } from './doctor/config-file.js';
 import { type DatabaseLook, readDatabase } from './doctor/database-facts.js';
 import { apartCheck, databaseCheck } from './doctor/databases.js';
 import { type Check, type Finding, once, problem } from './doctor/finding.js';
 import { gatesCheck } from './doctor/gates.js';
+import { jobProgramsCheck } from './doctor/job-programs.js';
 import { jobsChecks } from './doctor/jobs.js';
 import { journalCheck } from './doctor/journal.js';
 import { linterCheck } from './doctor/linter.js';
+import { metricsCheck } from './doctor/metrics-page.js';
 import { peopleChecks } from './doctor/people.js';
 import { createPeopleLookup } from './doctor/people-lookup.js';
 import { createAskPrograms, programsCheck } from './doctor/programs.js';
@@ -66,7 +68,10 @@ export async function runDoctor(options: DoctorOptions): Promise<boolean> {
 }
 
 /** The report when there is no configuration to look at anything with. */
-export function reportConfigProblems(problems: readonly string[], write: (line: string) => void): boolean {
+export function reportConfigProblems(
+  problems: ConfigError['problems'],
+  write: (line: string) => void,
+): boolean {
   const todo = 'correct it; the other checks need a configuration that can be read';
   return report(
     problems.map((each) => problem('configuration', each, todo)),
@@ -110,7 +115,7 @@ function checksOf(
   return [
     configFileCheck(config),
     ...slackChecks(config, session),
-    channelCheck(config, session),
+    ...channelChecks(config, session),
     ...peopleChecks(config, lookup),
     gatesCheck(config, runbook, lookup),
     stateCheck(config, state),
@@ -120,9 +125,11 @@ function checksOf(
       ...(target.redisUrl === null ? [] : [redisCheck(target, target.redisUrl)]),
       backendCheck(target, processes),
       programsCheck(target, { ask, look, runbook }),
+      ...(target.metricsUrl === null ? [] : [metricsCheck(target, target.metricsUrl, runbook)]),
     ]),
     apartCheck(targets, state),
     ...jobsChecks(config, processes),
+    ...jobProgramsCheck(config),
     linterCheck(processes),
     supervisorCheck(processes),
     backupsCheck(config),

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Config, TargetConfig } from './config.js';
-import { type Block, Runbook, type Step, targetOf } from './runbook/definition.js';
+import { type Runbook, RunbookFile, targetOf } from './runbook/definition.js';
 import { floorsOf, withFloors } from './runbook/policy.js';
+import { type PlacedStep, relationProblems } from './runbook/relations.js';
 import type { StepKind } from './runbook/step-kind.js';
+import { type BlockParts, noParts, RunbookParts, type StepParts } from './runbook-parts.js';
 import { issuesToProblems, problemAt, readYaml, type YamlSource } from './yaml-source.js';
 
 /** Every mistake of a runbook at once. */
@@ -44,25 +46,50 @@ export function loadRunbook(
   return checkRunbook(file, text, kinds, config);
 }
 
+type Kinds = ReadonlyMap<string, StepKind<TargetConfig>>;
+type Path = readonly (string | number)[];
+
+/** As loadRunbook, for a text. */
 export function checkRunbook(
   file: string,
   text: string,
-  kinds: ReadonlyMap<string, StepKind<TargetConfig>>,
+  kinds: Kinds,
   config: Pick<Config, 'targets' | 'approvers'> | null,
 ): LoadedRunbook {
   const source = readYaml(file, text);
   if (source.problems.length > 0) throw new RunbookError(file, source.problems);
-  const parsed = Runbook.safeParse(source.value);
-  if (!parsed.success) throw new RunbookError(file, issuesToProblems(source, parsed.error.issues));
-  const runbook = parsed.data;
-  const problems = [
-    ...placedBlocks(runbook).flatMap(({ block, path }) =>
-      blockProblems(source, runbook, block, path, kinds, config),
-    ),
-    ...twice(source, 'phases', runbook.phases),
-    ...twice(source, 'operations', runbook.operations),
-    ...lossProblems(source, runbook),
-    ...runbook.targets.flatMap((name, i) =>
+  const parsed = RunbookFile.safeParse(source.value);
+  const shape = parsed.success ? [] : issuesToProblems(source, parsed.error.issues);
+  const parts = RunbookParts.safeParse(source.value).data ?? noParts;
+  const problems = [...shape, ...partProblems(source, parts, kinds, config)];
+  if (!parsed.success || problems.length > 0) throw new RunbookError(file, problems);
+  const floors = floorsOf(config?.targets ?? {});
+  return {
+    runbook: withFloors(parsed.data, floors),
+    digest: createHash('sha256').update(text).digest('hex'),
+  };
+}
+
+/** What the shape cannot say: kinds and their arguments, names that lead somewhere, steps that fit together. */
+function partProblems(
+  source: YamlSource,
+  parts: RunbookParts,
+  kinds: Kinds,
+  config: Pick<Config, 'targets' | 'approvers'> | null,
+): string[] {
+  const blocks = blocksOf(parts);
+  const placed = blocks.flatMap((at) =>
+    at.block.steps.map((step, i) => placeStep(parts, at, step, i, kinds)),
+  );
+  const { migration } = parts;
+  const way = migration && { from: migration.from.split(', '), to: migration.to.split(', ') };
+  return [
+    ...blocks.flatMap(({ block, path }) => blockProblems(source, parts, block, path, kinds, config)),
+    ...twice(source, 'phases', parts.phases),
+    ...twice(source, 'operations', parts.operations),
+    ...lossProblems(source, parts),
+    ...relationProblems(way, placed).map(({ path, message }) => problemAt(source, path, message)),
+    ...parts.targets.flatMap((name, i) =>
       config === null || config.targets[name] !== undefined
         ? []
         : [
@@ -74,32 +101,52 @@ export function checkRunbook(
           ],
     ),
   ];
-  if (problems.length > 0) throw new RunbookError(file, problems);
-  const floors = floorsOf(config?.targets ?? {});
-  return { runbook: withFloors(runbook, floors), digest: createHash('sha256').update(text).digest('hex') };
 }
 
-type Path = readonly (string | number)[];
+interface PlacedBlock {
+  readonly kind: 'phase' | 'operation' | 'rollback';
+  readonly block: BlockParts;
+  readonly path: Path;
+}
 
-function placedBlocks(runbook: Runbook): { block: Block; path: Path }[] {
+function blocksOf(parts: RunbookParts): PlacedBlock[] {
   return [
-    ...runbook.phases.map((block, i) => ({ block, path: ['phases', i] })),
-    ...runbook.operations.map((block, i) => ({ block, path: ['operations', i] })),
-    { block: runbook.rollback, path: ['rollback'] },
+    ...parts.phases.map((block, i): PlacedBlock => ({ kind: 'phase', block, path: ['phases', i] })),
+    ...parts.operations.map(
+      (block, i): PlacedBlock => ({ kind: 'operation', block, path: ['operations', i] }),
+    ),
+    { kind: 'rollback', block: parts.rollback, path: ['rollback'] },
   ];
+}
+
+function placeStep(
+  parts: RunbookParts,
+  { kind, block, path }: PlacedBlock,
+  step: StepParts,
+  index: number,
+  kinds: Kinds,
+): PlacedStep {
+  const bound = step.with === null ? undefined : kinds.get(step.uses)?.bind(step.with);
+  return {
+    id: step.id,
+    target: targetOf(parts, block, step),
+    block: { kind, id: path.join('.') },
+    path: [...path, 'steps', index],
+    relations: bound?.ok === true ? bound.step.relations : null,
+  };
 }
 
 function blockProblems(
   source: YamlSource,
-  runbook: Runbook,
-  block: Block,
+  parts: RunbookParts,
+  block: BlockParts,
   path: Path,
-  kinds: ReadonlyMap<string, StepKind<TargetConfig>>,
+  kinds: Kinds,
   config: Pick<Config, 'approvers'> | null,
 ): string[] {
   const problems = twice(source, [...path, 'steps'].join('.'), block.steps, [...path, 'steps']);
   for (const [i, step] of block.steps.entries()) {
-    problems.push(...stepProblems(source, runbook, block, step, [...path, 'steps', i], kinds));
+    problems.push(...stepProblems(source, parts, block, step, [...path, 'steps', i], kinds));
   }
   const changing = block.steps.find((step) => kinds.get(step.uses)?.changes === true);
   if (block.gate === 'none' && changing !== undefined) {
@@ -107,7 +154,7 @@ function blockProblems(
     problems.push(problemAt(source, [...path, 'gate'], message));
   }
   problems.push(...programProblems(source, block, path, kinds));
-  const list = block.gate === 'none' ? undefined : block.gate.from;
+  const list = block.gate === null || block.gate === 'none' ? undefined : block.gate.from;
   if (list !== undefined && config !== null && config.approvers[list] === undefined) {
     const known = Object.keys(config.approvers).join(', ');
     problems.push(problemAt(source, [...path, 'gate', 'from'], `expected an approver list (${known})`));
@@ -118,7 +165,7 @@ function blockProblems(
 /** A program may change anything, whatever its step's kind says: without an approval it runs only where it is named. */
 function programProblems(
   source: YamlSource,
-  block: Block,
+  block: BlockParts,
   path: Path,
   kinds: ReadonlyMap<string, StepKind<TargetConfig>>,
 ): string[] {
@@ -152,25 +199,28 @@ function programProblems(
 
 function stepProblems(
   source: YamlSource,
-  runbook: Runbook,
-  block: Block,
-  step: Step,
+  parts: RunbookParts,
+  block: BlockParts,
+  step: StepParts,
   path: Path,
-  kinds: ReadonlyMap<string, StepKind<TargetConfig>>,
+  kinds: Kinds,
 ): string[] {
   const problems: string[] = [];
-  const target = targetOf(runbook, block, step);
-  if (!runbook.targets.includes(target)) {
-    const message = `expected one of the runbook's targets (${runbook.targets.join(', ')})`;
+  const { targets } = parts;
+  if (targets.length > 0 && !targets.includes(targetOf(parts, block, step))) {
+    const message = `expected one of the runbook's targets (${targets.join(', ')})`;
     problems.push(
       problemAt(source, step.on === undefined ? [...path.slice(0, -2), 'on'] : [...path, 'on'], message),
     );
   }
+  // Told already, by the shape.
+  if (step.uses === '') return problems;
   const kind = kinds.get(step.uses);
   if (kind === undefined) {
     const known = [...kinds.keys()].sort().join(', ');
     return [...problems, problemAt(source, [...path, 'uses'], `expected a step kind (${known})`)];
   }
+  if (step.with === null) return problems;
   const bound = kind.bind(step.with);
   if (!bound.ok) {
     problems.push(
@@ -180,15 +230,15 @@ function stepProblems(
   return problems;
 }
 
-function lossProblems(source: YamlSource, runbook: Runbook): string[] {
-  return runbook.rollback.loss.flatMap((meter, i) =>
-    runbook.targets.includes(meter.on)
+function lossProblems(source: YamlSource, { targets, rollback }: RunbookParts): string[] {
+  return rollback.loss.flatMap(({ on }, i) =>
+    on === undefined || targets.length === 0 || targets.includes(on)
       ? []
       : [
           problemAt(
             source,
             ['rollback', 'loss', i, 'on'],
-            `expected one of the runbook's targets (${runbook.targets.join(', ')})`,
+            `expected one of the runbook's targets (${targets.join(', ')})`,
           ),
         ],
   );
@@ -196,7 +246,7 @@ function lossProblems(source: YamlSource, runbook: Runbook): string[] {
 
 function twice(source: YamlSource, what: string, items: readonly { id: string }[], path: Path = [what]) {
   return items.flatMap((item, i) =>
-    items.findIndex((other) => other.id === item.id) === i
+    item.id === '' || items.findIndex((other) => other.id === item.id) === i
       ? []
       : [problemAt(source, [...path, i, 'id'], `expected an id that is unique in ${what}`)],
   );

@@ -145,10 +145,11 @@ export async function startBot(options: { readonly config: Config; readonly log:
     const reader = createTargetReader(revisions);
     const harmOfEnd = async () => harmOf(await readSupervisor(processes, { PATH: process.env.PATH ?? '' }));
     const planner = createPlanner({ config, kinds, targets: reader, digest, redact, harmOfEnd });
+    const loss = createLossCounter({ config });
     const assessor = createAssessor({
       config,
       targets: reader,
-      loss: createLossCounter({ config }),
+      loss,
       redact,
     });
     const endAttempt = createEndAttempt({ processes });
@@ -164,7 +165,7 @@ export async function startBot(options: { readonly config: Config; readonly log:
       now,
       log,
     });
-    const gates = createGates({ config, planner, people: slack.people, elsewhere, changing });
+    const gates = createGates({ config, planner, people: slack.people, elsewhere, changing, loss });
     const advance = createAdvance({ runs, gates, steps, assessor, now, log });
     const runner = createRunner({
       runs,

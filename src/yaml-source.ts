@@ -1,5 +1,6 @@
 import { LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
+import { aliasMistakes, mostAliases, oversized } from './yaml-aliases.js';
 
 /** A YAML text whose every value can be traced back to its line. */
 export interface YamlSource {
@@ -21,7 +22,22 @@ export function readYaml(file: string, text: string): YamlSource {
     return `${file}:${line}:${col}`;
   };
   const problems = doc.errors.map((e) => `${place(e.pos[0])}: ${e.message}`);
-  const value: unknown = problems.length > 0 ? null : doc.toJS({ maxAliasCount: 50 });
+  if (problems.length === 0) {
+    problems.push(...aliasMistakes(doc).map(({ offset, message }) => `${place(offset)}: ${message}`));
+  }
+  const value: unknown = problems.length > 0 ? null : followed();
+
+  function followed(): unknown {
+    try {
+      return doc.toJS({ maxAliasCount: mostAliases });
+    } catch (error) {
+      // The only thing left that the library throws for: anchors that multiply.
+      if (!(error instanceof ReferenceError)) throw error;
+      const { offset, message } = oversized(doc);
+      problems.push(`${place(offset)}: ${message}`);
+      return null;
+    }
+  }
 
   function locate(path: readonly (string | number)[]): string {
     for (let length = path.length; length > 0; length -= 1) {

@@ -194,6 +194,109 @@ describe('mistakes', () => {
       expect.stringMatching(/m10\.yml:17:\d+ backup: this key is not known/),
     ]);
   });
+  test.each([
+    ['runbook', 'runbook: runbooks/022.yml', 'runbook:', /runbook: expected a text, found null/],
+    [
+      'a target’s folder',
+      'directory: backend',
+      'directory: ~',
+      /staging\.directory: expected a text, found null/,
+    ],
+    ['all operators', '[U0ALICE]', '', /operators: .*, found null/],
+    [
+      'a database',
+      `database-url: \${STAGING_URL}`,
+      'database-url:',
+      /database-url: expected a URL.*found null/,
+    ],
+    [
+      'every target',
+      file.slice(file.indexOf('targets:'), file.indexOf('backups:')),
+      'targets:\n',
+      /targets: .*found null/,
+    ],
+  ])('%s left empty is one, and not nothing at all', (_, from, to, told) => {
+    expect(problems(file.replace(from, to))).toEqual([expect.stringMatching(told)]);
+  });
+  test('an empty file, and an error without any mistake, cannot be', () => {
+    expect(problems('').length).toBeGreaterThan(0);
+    expect(problems('~').length).toBeGreaterThan(0);
+  });
+  test('of a variable that is missing within a choice are told once', () => {
+    const handlers = `jobs: { target: staging, outbox-processor: { handlers: { "a:": { url: "\${NO_URL}" }, b: { argv: ["\${NO_PROGRAM}"] } } } }`;
+    expect(problems(`${file}${handlers}\n`)).toEqual([
+      expect.stringMatching(/handlers\.a:\.url: expected the environment variable NO_URL, found nothing/),
+      expect.stringMatching(/handlers\.b\.argv\.0: expected the environment variable NO_PROGRAM/),
+    ]);
+  });
+  test.each([
+    ['expires: 10m', 'expires: 30', 'targets.production.gate.expires', '30'],
+    ['expires: 10m', 'expires: "30"', 'targets.production.gate.expires', '"30"'],
+    [
+      'backups:',
+      'jobs: { target: staging, matview-refresh: { timeout: 90 } }\nbackups:',
+      'jobs.matview-refresh.timeout',
+      '90',
+    ],
+    [
+      'backups:',
+      'jobs: { target: staging, outbox-processor: { backoff: { first: 30 } } }\nbackups:',
+      'jobs.outbox-processor.backoff.first',
+      '30',
+    ],
+    [
+      'backups:',
+      'jobs: { target: staging, retention-cleanup: { budget: 600 } }\nbackups:',
+      'jobs.retention-cleanup.budget',
+      '600',
+    ],
+  ])('a duration without its unit is one: %s → %s', (from, to, key, found) => {
+    expect(problems(file.replace(from, to))).toEqual([
+      expect.stringMatching(
+        new RegExp(
+          `m10\\.yml:\\d+:\\d+ ${key}: expected a duration with its unit, such as 30s, 15m or 2h, found ${found}$`,
+        ),
+      ),
+    ]);
+  });
+  test('and so is a size or an age without one', () => {
+    const found = problems(
+      `${file.replace('directory: backups', 'directory: backups, min-free: 20')}jobs: { target: staging, retention-cleanup: { outbox: 7 } }\n`,
+    );
+    expect(found).toEqual([
+      expect.stringMatching(
+        /backups\.min-free: expected a size with its unit, such as 500MiB or 2GiB, found 20/,
+      ),
+      expect.stringMatching(
+        /retention-cleanup\.outbox: expected an age with its unit, such as .*30d, found 7/,
+      ),
+    ]);
+  });
+  test('of shape do not hide those of what belongs together', () => {
+    const found = problems(
+      `${file.replace('[U0ALICE]', '[alice]').replace('from: dba', 'from: ops')}jobs: { target: prod }\n`,
+      { PRODUCTION_URL: env.STAGING_URL },
+    );
+    expect(found).toEqual([
+      expect.stringMatching(/operators\.0: expected a Slack user id/),
+      expect.stringMatching(/production\.database-url: expected a database of its own/),
+      expect.stringMatching(/gate\.from: expected an approver list \(dba\), found "ops"/),
+      expect.stringMatching(/jobs\.target: expected a target \(staging, production\), found "prod"/),
+    ]);
+  });
+  test.each([
+    ['METRICS_PORT', {}],
+    ['PORT', { SLACK_APP_TOKEN: undefined, SLACK_SIGNING_SECRET: 's' }],
+  ])('an empty %s does not mean any port', (name, more) => {
+    expect(problems(file, { ...more, [name]: '' })).toEqual([
+      expect.stringMatching(new RegExp(`${name}: expected a port number`)),
+    ]);
+  });
+  test('an alias without its anchor has file and line', () => {
+    expect(problems(file.replace('directory: backend', 'directory: *backend'))).toEqual([
+      expect.stringMatching(/m10\.yml:10:16: expected an anchor &backend before this alias/),
+    ]);
+  });
   test('never repeat a value that may hold a password', () => {
     const found = problems(file, { PRODUCTION_URL: 'mysql://u:hidden@h/d', STATE_DATABASE_URL: 'hidden' });
     expect(found).toHaveLength(2);

@@ -10,7 +10,14 @@ import { checkRunbookFile } from '../src/cli/runbook.js';
 import { usages } from '../src/commands/usages.js';
 import { loadConfig } from '../src/config.js';
 import { loadRunbook } from '../src/load-runbook.js';
-import { Block, GatePolicy, LossMeter, parseDuration, Runbook, Step } from '../src/runbook/definition.js';
+import {
+  BlockFile,
+  GatePolicy,
+  LossMeter,
+  parseDuration,
+  RunbookFile,
+  StepFile,
+} from '../src/runbook/definition.js';
 
 const read = (path: string) => readFileSync(path, 'utf8');
 const kinds = offlineKinds();
@@ -55,10 +62,10 @@ const sections = sectionsOf(runbooks);
 const bodyOf = (kind: string) => sections.find(({ title }) => title === `\`${kind}\``)?.body ?? '';
 
 test.each([
-  ['The file', Runbook],
-  ['Blocks', Block],
+  ['The file', RunbookFile],
+  ['Blocks', BlockFile],
   ['Gates', GatePolicy],
-  ['Steps', Step],
+  ['Steps', StepFile],
   ['Loss meters', LossMeter],
 ])('the table of "%s" has every key, and no other', (title, schema) => {
   const [, ...rows] = rowsOf(sections.find((section) => section.title === title)?.body ?? '');
@@ -78,7 +85,7 @@ test('the reference has a section for every step kind, and for no other', () => 
 
 describe.each([...kinds.values()])('the section of $name', (kind) => {
   const body = bodyOf(kind.name);
-  const [example] = z.array(Step).parse(parse(blocksOf(body, 'yaml')[0] ?? '[]'));
+  const [example] = z.array(StepFile).parse(parse(blocksOf(body, 'yaml')[0] ?? '[]'));
 
   test('has an example that is accepted', () => {
     expect(example?.uses).toBe(kind.name);

@@ -7,7 +7,6 @@ import { shortName } from '../src/checks/command/arguments.js';
 import { executionNotes } from '../src/checks/plan/baseline.js';
 import type { MigrationPlan } from '../src/checks/plan/migration-plan.js';
 import { planWarnings, unseen } from '../src/checks/plan/survey.js';
-import type { ObservedStatement } from '../src/clients/alembic/observed.js';
 import { readReport } from '../src/clients/alembic/report.js';
 import { excerptOf } from '../src/clients/m10/dead-letter-entry.js';
 import { createProcesses } from '../src/clients/process.js';

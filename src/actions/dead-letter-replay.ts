@@ -55,7 +55,7 @@ export function deadLetterReplay(): StepKind<TargetConfig> {
         parts: {
           'dead letter': letter.deadLetter,
           message: letter.original ?? 'not named',
-          content: createHash('sha256').update(letter.excerpt).digest('hex').slice(0, 16),
+          content: createHash('sha256').update(letter.excerpt).digest('hex'),
         },
         sql: [],
         // One text: several would be sorted.

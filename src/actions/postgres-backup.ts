@@ -38,6 +38,7 @@ export function postgresBackup(deps: StepDeps): StepKind<TargetConfig> {
     name: 'postgres.backup',
     changes: true,
     args: Args,
+    relations: () => ({ backsUp: true }),
     describe: (args, { target, step }) => {
       const file = `${directory}/${args.label}-run…-${target.name}-${step.id}-….dump`;
       return {

@@ -1,6 +1,8 @@
 import type { WebClient } from '@slack/web-api';
 import { type Log, messageOf } from './log.js';
-import type { Rendered } from './render/message.js';
+import { code, line, visible } from './render/escape.js';
+import { message, type Rendered, section } from './render/message.js';
+import type { AttachedFile } from './render/plan-files.js';
 import { refuseResponseUrl } from './response-url.js';
 
 /** Where an answer goes. */
@@ -12,7 +14,12 @@ export interface Asker {
 }
 
 /** Answers a person; never throws, since what they asked for has been done or refused by then. */
-export type Answer = (asker: Asker, rendered: Rendered, visibleToAll: boolean) => Promise<void>;
+export type Answer = (
+  asker: Asker,
+  rendered: Rendered,
+  visibleToAll: boolean,
+  file?: AttachedFile | null,
+) => Promise<void>;
 
 const TIMEOUT = 5_000;
 
@@ -53,16 +60,42 @@ export function createAnswers(deps: {
     return false;
   }
 
-  return async (asker, rendered, visibleToAll) => {
-    const { responseUrl, user } = asker;
-    if (responseUrl !== undefined && (await byUrl(responseUrl, rendered, visibleToAll))) return;
-    const message = { text: rendered.text, blocks: [...rendered.blocks] };
-    const channel = asker.channel === '' ? deps.incidentChannel : asker.channel;
+  const channelOf = (asker: Asker) => (asker.channel === '' ? deps.incidentChannel : asker.channel);
+
+  async function byCall(asker: Asker, rendered: Rendered, visibleToAll: boolean): Promise<void> {
+    const { user } = asker;
+    const shown = { text: rendered.text, blocks: [...rendered.blocks] };
+    const channel = channelOf(asker);
     try {
-      if (visibleToAll) await client.chat.postMessage({ channel, ...message, unfurl_links: false });
-      else await client.chat.postEphemeral({ channel, user, ...message });
+      if (visibleToAll) await client.chat.postMessage({ channel, ...shown, unfurl_links: false });
+      else await client.chat.postEphemeral({ channel, user, ...shown });
     } catch (error) {
       log.warn({ user, error: messageOf(error) }, 'a person could not be answered');
     }
+  }
+
+  /** A file that Slack does not take is told of: the message above has said that it follows. */
+  async function share(asker: Asker, file: AttachedFile): Promise<void> {
+    const { filename, title, content } = file;
+    try {
+      await client.filesUploadV2({
+        channel_id: channelOf(asker),
+        filename,
+        title,
+        content: visible(content),
+      });
+    } catch (error) {
+      const why = messageOf(error);
+      log.warn({ filename, error: why }, 'a file could not be shared');
+      const text = `${line(title)}: Slack did not take the file (${line(why)}). ${code('m10bot audit export')} has all of it.`;
+      await byCall(asker, message(text, [section(text)]), true);
+    }
+  }
+
+  return async (asker, rendered, visibleToAll, file = null) => {
+    const { responseUrl } = asker;
+    const answered = responseUrl !== undefined && (await byUrl(responseUrl, rendered, visibleToAll));
+    if (!answered) await byCall(asker, rendered, visibleToAll);
+    if (file !== null) await share(asker, file);
   };
 }

@@ -8,7 +8,7 @@ import { pressButton } from './buttons.js';
 import { Inbound } from './inbound.js';
 import type { Reactions } from './reactions.js';
 import { promptActionOf } from './render/prompt-value.js';
-import { renderReply } from './render/replies.js';
+import { fileOf, renderReply } from './render/replies.js';
 
 /** Looks are for the whole channel; receipts and refusals for the person, as the journal tells the channel. */
 const seenByAll: ReadonlySet<Reply['kind']> = new Set([
@@ -39,7 +39,7 @@ export function createItemHandler(deps: {
 
   async function reply(asker: Asker, made: Reply): Promise<void> {
     const visibleToAll = seenByAll.has(made.kind);
-    await answer(asker, renderReply(made), visibleToAll);
+    await answer(asker, renderReply(made), visibleToAll, fileOf(made));
   }
 
   async function command(item: Extract<Inbound, { kind: 'command' }>, delivery: string): Promise<void> {

@@ -26,6 +26,7 @@ export function alembicPlan(plans: Plans): StepKind<TargetConfig> {
     name: 'alembic.plan',
     changes: false,
     args: Args,
+    relations: ({ from, to }) => ({ path: { how: 'plan', from, to } }),
     describe: (args, { target }) => ({
       words: `Make sure that from ${sayRevisions(args.from)} to ${sayRevisions(args.to)} exactly ${listed(expectedOf(args))} would run on ${target.name}, and that no statement that can be printed loses data.`,
       commands: [

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { TargetConfig } from '../config.js';
-import { Runbook, Step } from '../runbook/definition.js';
+import { RunbookFile, StepFile } from '../runbook/definition.js';
 import type { StepKind } from '../runbook/step-kind.js';
 
 type JsonObject = { readonly [key: string]: unknown };
@@ -15,8 +15,8 @@ const Steps = z.looseObject({
  */
 export function runbookSchema(kinds: ReadonlyMap<string, StepKind<TargetConfig>>): JsonObject {
   const named = z.registry<{ id: string }>();
-  named.add(Step, { id: 'step' });
-  const { $schema, ...schema } = z.toJSONSchema(Runbook, { ...options, metadata: named });
+  named.add(StepFile, { id: 'step' });
+  const { $schema, ...schema } = z.toJSONSchema(RunbookFile, { ...options, metadata: named });
   const { definitions, ...rest } = Steps.parse(schema);
   const { id: _, ...step } = definitions.step;
   const sorted = [...kinds.values()].sort((a, b) => (a.name < b.name ? -1 : 1));

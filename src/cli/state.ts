@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type pg from 'pg';
 import { startServer } from '../clients/process/server.js';
 import type { Config } from '../config.js';
-import { stateDriver } from '../main/state.js';
+import { stateDriver, stateTrouble } from '../main/state.js';
 import { clusterFolder } from '../store/embeddedCluster.js';
 import { createPool } from '../store/pool.js';
 
@@ -50,7 +50,7 @@ export async function openStateForReading({ state }: Pick<Config, 'state'>): Pro
     };
   } catch (error) {
     await close().catch(() => undefined);
-    throw error;
+    throw stateTrouble(error);
   }
 }
 

@@ -1,6 +1,6 @@
-import { decodeRunEvent } from '../runbook/events.js';
+import { decodeRunEvent, type RunEvent } from '../runbook/events.js';
 import { refuse } from '../runbook/refusal.js';
-import type { OpenedRun } from '../runbook/state.js';
+import { type OpenedRun, stepKey } from '../runbook/state.js';
 import { opened, runStream } from '../store/runs.js';
 import type { CommandContext } from './context.js';
 import type { AuditEntry, Reply } from './reply.js';
@@ -26,7 +26,7 @@ export async function audit(context: CommandContext, wanted: number | null): Pro
   const verdict = await context.journal.verify({ from: first?.position ?? 1 });
   const entries = stored.map(({ type, data, at, actor }): AuditEntry => {
     const event = decodeRunEvent(type, data);
-    return { at: Date.parse(at), by: actor, words: context.describe(event, run) };
+    return { at: Date.parse(at), by: actor, words: context.describe(event, run), ...stepOf(event) };
   });
   const end = stored.at(-1);
   const differs = await context.journalDiffers();
@@ -43,6 +43,16 @@ export async function audit(context: CommandContext, wanted: number | null): Pro
       ? `The hash chain is whole from this run's first event to now: ${verdict.checked} events checked.${noted}`
       : `The hash chain is broken at position ${verdict.broken}: ${verdict.reason}. Run \`m10bot audit verify\` and look at who can write to the bot's database.${differs === null ? '' : noted}`,
   };
+}
+
+/** What of an event a short form may fold: nothing that failed, is unknown or carries a warning. */
+function stepOf(event: RunEvent): Pick<AuditEntry, 'step'> {
+  if (event.type !== 'StepStarted' && event.type !== 'StepFinished') return {};
+  const { block, step: id, attempt } = event;
+  const key = `${stepKey(block, id)}/${attempt}`;
+  if (event.type === 'StepStarted') return { step: { id, key, is: 'started' } };
+  const plain = event.result === 'passed' && !event.recovered && (event.notes ?? []).length === 0;
+  return plain ? { step: { id, key, is: 'passed' } } : {};
 }
 
 async function known(context: CommandContext, run: number): Promise<OpenedRun | null> {

@@ -78,4 +78,6 @@ export interface AuditEntry {
   readonly at: number;
   readonly by: string | null;
   readonly words: string;
+  /** The start or the good end of an attempt, which a short form may fold. */
+  readonly step?: { readonly id: string; readonly key: string; readonly is: 'started' | 'passed' };
 }

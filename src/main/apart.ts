@@ -19,14 +19,14 @@ export async function assertStateIsApart(
 ): Promise<void> {
   const own = key((await pool.query(identity)).rows[0]);
   const found = await Promise.all(targets.map(async (target) => ({ target, key: await targetKey(target) })));
-  const same = found.filter((f) => f.key !== null && f.key === own);
-  if (same.length === 0) return;
-  throw new ConfigError(
-    same.map(
-      ({ target }) =>
-        `environment STATE_DATABASE_URL: expected a database apart from the targets, found the one of target ${target.name}; a restore there would erase the record of the restore`,
-    ),
+  const [first, ...others] = found.flatMap(({ target, key: its }) =>
+    its === null || its !== own
+      ? []
+      : [
+          `environment STATE_DATABASE_URL: expected a database apart from the targets, found the one of target ${target.name}; a restore there would erase the record of the restore`,
+        ],
   );
+  if (first !== undefined) throw new ConfigError([first, ...others]);
 }
 
 async function targetKey(target: TargetConfig): Promise<string | null> {

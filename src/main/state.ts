@@ -4,8 +4,10 @@ import { fileURLToPath } from 'node:url';
 import type pg from 'pg';
 import { whyUnwritable } from '../clients/disk.js';
 import { driverFor } from '../clients/postgres/connecting.js';
+import { describeFailure } from '../clients/postgres/failure.js';
 import { startServer } from '../clients/process/server.js';
 import { type Config, ConfigError } from '../config.js';
+import { StateUnavailable } from '../store/errors.js';
 import { migrate } from '../store/migrate.js';
 import { createPool } from '../store/pool.js';
 
@@ -40,7 +42,7 @@ export async function openState(
   } catch (error) {
     await pool.end();
     await embedded?.stop();
-    throw error;
+    throw stateTrouble(error);
   }
   return {
     url,
@@ -79,6 +81,7 @@ const reachMs = 10_000;
 /**
  * What the driver is given for STATE_DATABASE_URL, whose parameters it would read in its own way.
  * @throws ConfigError when the URL cannot be used as it is
+ * @throws StateUnavailable when the server cannot be reached by it, or lets nobody in
  */
 export async function stateDriver(databaseUrl: string): Promise<string | pg.ClientConfig> {
   const reached = await driverFor(databaseUrl, reachMs);
@@ -86,9 +89,17 @@ export async function stateDriver(databaseUrl: string): Promise<string | pg.Clie
   if (reached.cause === 'url' || reached.cause === 'tls') {
     throw new ConfigError([`environment STATE_DATABASE_URL: ${reached.message}`]);
   }
-  // The first query says what else is wrong.
-  return databaseUrl;
+  throw new StateUnavailable(unavailable(reached.message));
 }
+
+/** What went wrong with the state database in the words of whoever can mend it; any other error as it is. */
+export function stateTrouble(error: unknown): unknown {
+  const failure = describeFailure(error);
+  return failure === null ? error : new StateUnavailable(unavailable(failure.message), { cause: error });
+}
+
+const unavailable = (why: string) =>
+  `The state database cannot be used: ${why.replace(/\.?$/, '.')} Start it, or correct STATE_DATABASE_URL; \`m10bot doctor\` looks at it more closely.`;
 
 async function startOwn(directory: string) {
   // Loaded only here: a bot with a database of its own has no use for it.

@@ -5,6 +5,7 @@ const Name = z
   .string()
   .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/i, 'expected a name of letters, digits, ".", "-" or "_", 64 at most');
 
+const durationWords = 'expected a duration with its unit, such as 30s, 15m or 2h';
 const durationPattern = /^(\d+)(ms|s|m|h|d)$/;
 const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
@@ -23,70 +24,22 @@ export function parseDuration(text: string): number | null {
 const longestMs = 14 * unitMs.d;
 
 /**
- * A duration as people write it (`30s`, `15m`, `2h`), parsed to milliseconds. A whole number is milliseconds
- * already: the form in which a run keeps its runbook in the journal.
+ * A duration as people write it (`30s`, `15m`, `2h`), parsed to milliseconds. A number without a unit is refused:
+ * whoever writes `30` means seconds or minutes, and would get a request that lives for 30 ms.
  */
-export const Duration = z.union([z.string(), z.int().positive()]).transform((value, ctx) => {
-  const ms = typeof value === 'number' ? value : parseDuration(value);
-  if (ms === null || ms <= 0) {
-    const message = `expected a duration such as 30s, 15m or 2h, found ${JSON.stringify(value)}`;
+export const Duration = z
+  .string(durationWords)
+  .regex(durationPattern, durationWords)
+  .transform((text, ctx) => {
+    const ms = parseDuration(text);
+    if (ms !== null && ms > 0 && ms <= longestMs) return ms;
+    const message = ms === null || ms <= 0 ? durationWords : 'expected at most 14d';
     ctx.addIssue({ code: 'custom', message });
     return z.NEVER;
-  }
-  if (ms > longestMs) {
-    ctx.addIssue({ code: 'custom', message: `expected at most 14d, found ${JSON.stringify(value)}` });
-    return z.NEVER;
-  }
-  return ms;
-});
+  });
 
-/** What a gate asks for. Targets and phases may both set it; the stricter one holds. */
-export const GatePolicy = z.strictObject({
-  /** How many people besides the requester must approve. */
-  approvals: z.int().min(1).max(10).default(1),
-  /** Name of an approver list in the configuration; all approvers when absent. */
-  from: Name.optional(),
-  /** How long the request lives, ms. */
-  expires: Duration.default(30 * 60_000),
-});
-export type GatePolicy = z.infer<typeof GatePolicy>;
-
-export const Step = z.strictObject({
-  id: Name,
-  title: z.string().min(3).max(140),
-  /** The target; the phase's own when absent. */
-  on: Name.optional(),
-  uses: z.string().min(1),
-  with: z.record(z.string(), z.unknown()).default({}),
-  /** Wall time after which the step is ended, ms. */
-  timeout: Duration.default(10 * 60_000),
-  /** Shown with a failure: what it means and what can be done. */
-  'on-failure': z.string().max(600).optional(),
-});
-export type Step = z.infer<typeof Step>;
-
-const blockFields = {
-  id: Name,
-  title: z.string().min(3).max(140),
-  on: Name.optional(),
-  /** `none` is allowed for blocks of checks only: a change always needs a second person. */
-  gate: z.union([z.literal('none'), GatePolicy]),
-  steps: z.array(Step).min(1),
-  /** In a block with `gate: none`, the steps that start a program of the team's own all the same. */
-  'without-approval': z.array(Name).optional(),
-};
-
-/** Steps that are approved together: a phase, an operation or the rollback. */
-export const Block = z.strictObject(blockFields);
-export type Block = z.infer<typeof Block>;
-
-/** A block that people ask for by name, whenever it is needed. */
-export const Operation = z.strictObject({
-  ...blockFields,
-  /** Changes nothing of the migration: its run may be open beside the one that migrates the same target. */
-  beside: z.boolean().optional(),
-});
-export type Operation = z.infer<typeof Operation>;
+/** The form in which a run keeps its runbook in the journal: milliseconds. Never read from a file. */
+const StoredDuration = z.union([Duration, z.int().positive()]);
 
 const Revisions = z
   .union([z.string().min(1), z.array(z.string().min(1)).min(1)], 'expected a revision, or a list of them')
@@ -101,22 +54,95 @@ export const LossMeter = z.strictObject({
 });
 export type LossMeter = z.infer<typeof LossMeter>;
 
-export const Runbook = z.strictObject({
-  $schema: z.string().optional(),
-  runbook: Name,
-  title: z.string().min(3).max(140),
-  /** Targets that a run of this runbook holds, in the order in which they change. */
-  targets: z.array(Name).min(1),
-  /** Shown on the run's card; several revisions for a database with several heads. */
-  migration: z.strictObject({ from: Revisions, to: Revisions }),
-  phases: z.array(Block).min(1),
-  operations: z.array(Operation).default([]),
-  rollback: z.strictObject({ ...blockFields, loss: z.array(LossMeter).default([]) }),
-});
+/**
+ * The shapes of a runbook, which a file and the journal share: they differ in how a duration is written.
+ * @param duration reads one, to milliseconds
+ */
+function shapes<D extends typeof Duration | typeof StoredDuration>(duration: D) {
+  const policy = z.strictObject({
+    /** How many people besides the requester must approve. */
+    approvals: z.int().min(1).max(10).default(1),
+    /** Name of an approver list in the configuration; all approvers when absent. */
+    from: Name.optional(),
+    /** How long the request lives, ms. */
+    expires: duration.default(30 * 60_000),
+  });
+  const step = z.strictObject({
+    id: Name,
+    title: z.string().min(3).max(140),
+    /** The target; the phase's own when absent. */
+    on: Name.optional(),
+    uses: z.string().min(1),
+    with: z.record(z.string(), z.unknown()).default({}),
+    /** Wall time after which the step is ended, ms. */
+    timeout: duration.default(10 * 60_000),
+    /** Shown with a failure: what it means and what can be done. */
+    'on-failure': z.string().max(600).optional(),
+  });
+  const blockFields = {
+    id: Name,
+    title: z.string().min(3).max(140),
+    on: Name.optional(),
+    /** `none` is allowed for blocks of checks only: a change always needs a second person. */
+    gate: z.union([z.literal('none'), policy]),
+    steps: z.array(step).min(1),
+    /** In a block with `gate: none`, the steps that start a program of the team's own all the same. */
+    'without-approval': z.array(Name).optional(),
+  };
+  const block = z.strictObject(blockFields);
+  const operation = z.strictObject({
+    ...blockFields,
+    /** Changes nothing of the migration: its run may be open beside the one that migrates the same target. */
+    beside: z.boolean().optional(),
+  });
+  const runbook = z.strictObject({
+    $schema: z.string().optional(),
+    runbook: Name,
+    title: z.string().min(3).max(140),
+    /** Targets that a run of this runbook holds, in the order in which they change. */
+    targets: z.array(Name).min(1),
+    /** Shown on the run's card; several revisions for a database with several heads. */
+    migration: z.strictObject({ from: Revisions, to: Revisions }),
+    phases: z.array(block).min(1),
+    operations: z.array(operation).default([]),
+    rollback: z.strictObject({ ...blockFields, loss: z.array(LossMeter).default([]) }),
+  });
+  return { policy, step, block, operation, runbook };
+}
+
+const written = shapes(Duration);
+const stored = shapes(StoredDuration);
+
+/** What a gate asks for. Targets and phases may both set it; the stricter one holds. */
+export const GatePolicy = written.policy;
+export type GatePolicy = z.infer<typeof GatePolicy>;
+
+/** A step as people write it. */
+export const StepFile = written.step;
+/** A block as people write it. */
+export const BlockFile = written.block;
+/** A runbook as people write it. */
+export const RunbookFile = written.runbook;
+
+export type Step = z.infer<typeof stored.step>;
+
+/** Steps that are approved together: a phase, an operation or the rollback. */
+export type Block = z.infer<typeof stored.block>;
+
+/** A block that people ask for by name, whenever it is needed. */
+export const Operation = stored.operation;
+export type Operation = z.infer<typeof Operation>;
+
+/** A runbook as a run keeps it in the journal, with durations in milliseconds. */
+export const Runbook = stored.runbook;
 export type Runbook = z.infer<typeof Runbook>;
 
 /** The target a step works on. */
-export function targetOf(runbook: Runbook, block: Block, step: Step): string {
+export function targetOf(
+  runbook: Pick<Runbook, 'targets'>,
+  block: { readonly on?: string | undefined },
+  step: { readonly on?: string | undefined },
+): string {
   return step.on ?? block.on ?? runbook.targets.at(-1) ?? '';
 }
 

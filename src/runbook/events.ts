@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { Runbook } from './definition.js';
 import { whatRan } from './executed.js';
 import { Fingerprint } from './fingerprint.js';
-import { Plan } from './planned.js';
+import { Loss, Plan } from './planned.js';
 
-export { Finding, Plan, PlannedSql, PlannedStep, PlannedTarget } from './planned.js';
+export { Finding, Loss, Plan, PlannedSql, PlannedStep, PlannedTarget } from './planned.js';
 
 /**
  * Everything that can happen to a run, in the past tense. The events are the state and the audit trail,
@@ -52,15 +52,6 @@ export const TargetState = z.strictObject({
   reachable: z.boolean(),
 });
 export type TargetState = z.infer<typeof TargetState>;
-
-export const Loss = z.strictObject({
-  label: z.string(),
-  target: z.string(),
-  /** null: it could not be counted, `note` says why. */
-  count: z.number().nullable(),
-  note: z.string(),
-});
-export type Loss = z.infer<typeof Loss>;
 
 export const StepResult = z.enum(['passed', 'failed', 'unknown']);
 export type StepResult = z.infer<typeof StepResult>;

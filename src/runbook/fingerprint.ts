@@ -1,8 +1,9 @@
 import { z } from 'zod';
 
 /**
- * What an approval covers, as named parts. Each part is a short text or a digest, so that two fingerprints
- * can be compared part by part and the difference told to people.
+ * What an approval covers, as named parts. Each part is a short text or a whole SHA-256 in hex, so that two
+ * fingerprints can be compared part by part and the difference told to people; only what is shown is shortened.
+ * Journals of former releases hold digests of 16 digits, which read as they are.
  */
 export const Fingerprint = z.strictObject({
   digest: z.string(),
@@ -41,8 +42,20 @@ export function diffFingerprints(approved: Fingerprint, now: Fingerprint): strin
     if (was === is) return [];
     if (was === undefined) return [`${name}: not there when approved, now ${shown(is ?? '')}`];
     if (is === undefined) return [`${name}: ${shown(was)} when approved, gone now`];
+    if (isCutOf(was, is)) return [`${name}: ${cutDigest}`];
     return [`${name}: ${shown(was)} when approved, ${shown(is)} now`];
   });
+}
+
+const cutDigest =
+  'approved by a digest of 16 digits, as m10bot kept them before; whole digests are needed now, so ask again';
+
+/**
+ * Whether a part is the beginning of the digest of now: a request of a former release, open while the bot was
+ * replaced. Nothing may have changed, but 64 bits are not enough to say so.
+ */
+function isCutOf(was: string, is: string): boolean {
+  return /^[0-9a-f]{16}$/.test(was) && /^[0-9a-f]{64}$/.test(is) && is.startsWith(was);
 }
 
 /** Digests and commits are compared whole and shown short. */

@@ -7,6 +7,7 @@ import {
   currentBlock,
   type Gate,
   isChanging,
+  isTakenBack,
   nextPhase,
   type OpenedRun,
   openGate,
@@ -57,7 +58,7 @@ export function next(state: RunState, now: number): Next {
   if (state.untrusted !== null) return { kind: 'untrusted' };
   const gate = openGate(state);
   if (gate !== undefined) return gateNext(gate, now);
-  if (blockProgress(state, { kind: 'rollback' }).status === 'done') {
+  if (isTakenBack(state)) {
     return { kind: 'finish_run', outcome: 'rolled-back' };
   }
   if (singleBlockNotStarted(state)) return { kind: 'finish_run', outcome: 'closed' };

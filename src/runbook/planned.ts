@@ -69,6 +69,16 @@ export const LeftOut = z.strictObject({
 });
 export type LeftOut = z.infer<typeof LeftOut>;
 
+/** How much of something a rollback would throw away. */
+export const Loss = z.strictObject({
+  label: z.string(),
+  target: z.string(),
+  /** null: it could not be counted, `note` says why. */
+  count: z.number().nullable(),
+  note: z.string(),
+});
+export type Loss = z.infer<typeof Loss>;
+
 /** What is shown at a gate. */
 export const Plan = z.strictObject({
   /** What cannot be shown or verified: said before everything else. */
@@ -78,6 +88,8 @@ export const Plan = z.strictObject({
   sql: z.array(PlannedSql),
   /** Steps of this run that were skipped before, and have not passed since. */
   leftOut: z.array(LeftOut).optional(),
+  /** What a rollback would lose, as counted when the request was made; not covered, since counts go on moving. */
+  loss: z.array(Loss).optional(),
   /** Things an approver must know first, such as a statement outside the transaction or an accepted failure. */
   warnings: z.array(z.string()),
 });

@@ -170,6 +170,11 @@ export function blockProgress(state: OpenedRun, block: BlockRef): BlockProgress 
   return state.blocks[blockKey(block)] ?? freshBlock;
 }
 
+/** Whether the rollback has come to its end: what is left for the run is to close. */
+export function isTakenBack(state: OpenedRun): boolean {
+  return blockProgress(state, { kind: 'rollback' }).status === 'done';
+}
+
 /** The request that still waits for people or for its preparation. */
 export function openGate(state: OpenedRun): Gate | undefined {
   return state.gates.find((g) => g.status === 'open' || g.status === 'preparing');

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { Runbook, Step } from './definition.js';
 import type { EventOf, PlannedSql, StepResult } from './events.js';
 import type { Executed, ExecutedElsewhere } from './executed.js';
+import type { Relations } from './relations.js';
 
 /** What a step may know while it is only described or surveyed. */
 export interface PlanContext<Target> {
@@ -77,6 +78,8 @@ export type Survey =
 
 /** A step's arguments, read and bound to its kind. */
 export interface BoundStep<Target> {
+  /** What it demands of other steps. */
+  readonly relations: Relations;
   describe(context: PlanContext<Target>): { words: string; commands: string[] };
   survey?(context: PlanContext<Target>): Promise<Survey>;
   run(context: StepContext<Target>): Promise<Outcome>;
@@ -110,6 +113,7 @@ export function defineKind<Target, A>(kind: {
   promised?: boolean;
   holdsApproval?: boolean;
   args: z.ZodType<A>;
+  relations?(args: A): Relations;
   describe(args: A, context: PlanContext<Target>): { words: string; commands: string[] };
   survey?(args: A, context: PlanContext<Target>): Promise<Survey>;
   run(args: A, context: StepContext<Target>): Promise<Outcome>;
@@ -129,6 +133,7 @@ export function defineKind<Target, A>(kind: {
       return {
         ok: true,
         step: {
+          relations: kind.relations?.(args) ?? {},
           describe: (context) => kind.describe(args, context),
           run: (context) => kind.run(args, context),
           ...(survey === undefined ? {} : { survey: (context) => survey(args, context) }),

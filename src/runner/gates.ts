@@ -1,12 +1,14 @@
 import type { Config } from '../config.js';
 import type { Command, ConfirmFacts, Signs, SpendFacts, Verdict } from '../runbook/command.js';
 import { type BlockRef, findBlock } from '../runbook/definition.js';
+import type { Loss } from '../runbook/events.js';
 import { leftOut, leftOutPart } from '../runbook/left-out.js';
 import { type People, requestOf } from '../runbook/people.js';
 import { floorsOf, strictest } from '../runbook/policy.js';
 import { approvalOf, type Gate, isChanging, type OpenedRun } from '../runbook/state.js';
 import type { Elsewhere } from './elsewhere.js';
 import type { Planned, Planner, StepToPlan } from './plan.js';
+import type { LossCounter } from './ports.js';
 
 export interface Gates {
   /** Works out what a requested approval covers: the command that opens the gate, or says why it cannot open. */
@@ -28,6 +30,7 @@ export function createGates(deps: {
   readonly elsewhere: Elsewhere;
   /** Names of the step kinds that change a target. */
   readonly changing: readonly string[];
+  readonly loss: LossCounter;
 }): Gates {
   const { config, planner, people } = deps;
 
@@ -50,6 +53,12 @@ export function createGates(deps: {
     const block = findBlock(state.runbook, gate.cover.block);
     if (block === undefined) throw new Error(`gate ${gate.id} covers a block that is not in the runbook`);
     return strictest(state.runbook, block, floorsOf(config.targets));
+  }
+
+  /** What people must know of the rollback before they agree to it; counts move, so the approval leaves them out. */
+  async function lossOf(state: OpenedRun, { cover }: Gate): Promise<{ loss?: Loss[] }> {
+    if (cover.kind !== 'block' || cover.block.kind !== 'rollback') return {};
+    return { loss: await deps.loss.count(state.runbook.rollback.loss) };
   }
 
   async function eligibleFor(lists: readonly string[]): Promise<string[]> {
@@ -88,7 +97,11 @@ export function createGates(deps: {
     },
     async prepare(state, gate) {
       const policy = policyOf(state, gate);
-      const [planned, eligible] = await Promise.all([plan(state, gate), eligibleFor(policy.lists)]);
+      const [planned, eligible, loss] = await Promise.all([
+        plan(state, gate),
+        eligibleFor(policy.lists),
+        lossOf(state, gate),
+      ]);
       if (planned.kind === 'failed') return { type: 'FailGate', gate: gate.id, reason: planned.why };
       const others = eligible.filter((user) => user !== gate.requestedBy);
       if (others.length < policy.approvals) {
@@ -102,7 +115,7 @@ export function createGates(deps: {
         from: policy.lists,
         eligible: others,
         expiresMs: policy.expires,
-        plan: planned.plan,
+        plan: { ...planned.plan, ...loss },
         fingerprint: planned.fingerprint,
       };
     },

@@ -83,7 +83,7 @@ export function createPlanner(deps: {
       metricsUrl,
       ...Object.entries(env).sort(),
     ];
-    return digest(redact(JSON.stringify(given))).slice(0, 16);
+    return digest(redact(JSON.stringify(given)));
   }
 
   async function readTargets(names: readonly string[]) {
@@ -113,7 +113,7 @@ export function createPlanner(deps: {
     bind,
     holdsApproval: (step) => kinds.get(step.uses)?.holdsApproval ?? false,
     async plan(runbook, runbookDigest, steps, of) {
-      const parts: Record<string, string> = { ...of?.parts, runbook: runbookDigest.slice(0, 16) };
+      const parts: Record<string, string> = { ...of?.parts, runbook: runbookDigest };
       const planned: PlannedStep[] = [];
       const sql: PlannedSql[] = [];
       const warnings: string[] = [];
@@ -145,10 +145,7 @@ export function createPlanner(deps: {
           words: redact(prefix === undefined ? described.words : `${prefix} ${described.words}`),
           commands,
         });
-        parts[`step ${step.id}`] = digest(JSON.stringify([step.uses, name, step.with, commands])).slice(
-          0,
-          16,
-        );
+        parts[`step ${step.id}`] = digest(JSON.stringify([step.uses, name, step.with, commands]));
         const changes = kinds.get(step.uses)?.changes ?? true;
         // What a check finds behind a change cannot be known before the change.
         const readsLater = !changes && changed.has(name);

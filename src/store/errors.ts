@@ -32,6 +32,11 @@ export class MigrationError extends Error {
   override readonly name = 'MigrationError';
 }
 
+/** The state database cannot be used: not reached, not let in, or it broke while it was opened. */
+export class StateUnavailable extends Error {
+  override readonly name = 'StateUnavailable';
+}
+
 const ConflictDetail = z.object({ stream: z.string(), expected: z.int(), actual: z.int() });
 
 /** The error codes that `m10bot.append` raises, as errors of the store; any other error as it is. */

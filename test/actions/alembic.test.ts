@@ -327,3 +327,25 @@ describe('alembic.downgrade', () => {
     });
   });
 });
+
+test('a request for the way back does not speak of a target that is back already', async () => {
+  const surveyAt = async (revision: string) => {
+    const target = await targetAt(revision);
+    const { step, runbook } = contextOf(target);
+    const bound = alembicDowngrade(deps, plans).bind(down);
+    if (!bound.ok) throw new Error('the step cannot be bound');
+    return bound.step.survey?.({ runbook, step, target, redact: (text) => text });
+  };
+  const back = await surveyAt(before);
+  expect(back).toEqual({
+    kind: 'surveyed',
+    parts: { 'nothing to undo': expect.stringContaining('nothing is undone there') },
+    sql: [],
+    warnings: [`production is at ${before} already: nothing is undone there`],
+  });
+  // From where there is something to undo, all of it is covered, so that the one never passes for the other.
+  const full = await surveyAt(after);
+  if (full?.kind !== 'surveyed') throw new Error('nothing was surveyed');
+  expect(full.sql).toMatchObject([{ from: after, to: before }]);
+  expect(full.parts).not.toHaveProperty('nothing to undo');
+});

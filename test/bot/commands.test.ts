@@ -134,6 +134,25 @@ describe.each(['socket', 'http'] as const)('commands over %s', (mode) => {
     }
   });
 
+  it('shares every entry of an audit as a file when the message folds or cuts one', async () => {
+    await scene.ask(USERS.alice, '/m10 backup');
+    const [{ run } = expect.unreachable()] = await scene.runs.holders(['production']);
+    const reason = `${'because it is so '.repeat(28)}THE-END`;
+    expect((await scene.ask(USERS.alice, `/m10 close ${reason}`)).text).toContain('is closed');
+    await scene.say(USERS.dave, `/m10 audit ${run}`);
+    const shared = await scene.people.waitFor(CHANNELS.incident, (m) =>
+      m.files.some(({ name }) => name.startsWith(`audit-run-${run}-`)),
+    );
+    const { content } = await scene.people.file({ id: shared.files[0]?.id ?? '' });
+    const text = Buffer.from(content, 'base64').toString('utf8');
+    expect(text).toMatch(/^\d{4}-\d\d-\d\dT.*Z U\w+ opened run/);
+    expect(text).toContain('THE-END');
+    expect(text).toContain('The hash chain is whole');
+    const { messages } = await scene.people.read({ channel: CHANNELS.incident });
+    const trail = messages.find((m) => m.text.includes(`Audit of run ${run}`));
+    expect(trail?.text).toContain('Every entry by itself is in the file');
+  });
+
   it('needs one round trip to the database for a status that has not changed', async () => {
     await scene.say(USERS.dave, '/m10 status');
     // The worker's timer asks now and then; a hundred looks drown that out.

@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { loadConfig } from '../../src/config.js';
 import { ConfigFile } from '../../src/config-file.js';
+import { jobNames } from '../../src/runbook/jobs/names.js';
 
 const env = {
   M10_CONFIG: 'm10.example.yml',
@@ -75,3 +76,9 @@ function keysOf(value: unknown, path: readonly string[] = []): Set<string> {
     ),
   );
 }
+
+test('it retires the five timers of M10’s own deployment, by the names of the jobs', () => {
+  const { jobs } = loadConfig(env);
+  const units = jobs?.retire.flat().filter((word) => word.endsWith('.timer'));
+  expect(units).toEqual(jobNames.map((job) => `m10-${job}.timer`));
+});

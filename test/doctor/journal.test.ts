@@ -20,7 +20,7 @@ afterEach(async () => {
 });
 
 it('says whether the noted heads are part of the journal, and who could rewrite it', async () => {
-  const config = { state: { databaseUrl: database.url, directory } };
+  const config = { state: { databaseUrl: database.url, directory, stopWaitMs: 20_000 } };
   const journal = createJournal(database.pool);
   await journal.append([{ stream: 'run:1', expectedVersion: 0, events: [{ type: 'A', data: {} }] }]);
   const file = createHeadsFile(headsPath(config));

@@ -20,11 +20,18 @@ export async function openShelf(): Promise<Shelf> {
     directory,
     async write(runbook) {
       const file = join(directory, `${randomBytes(4).toString('hex')}.yml`);
-      await writeFile(file, stringify(runbook, { aliasDuplicateObjects: false }));
+      await writeFile(file, stringify(asWritten(runbook), { aliasDuplicateObjects: false }));
       return file;
     },
     close: () => rm(directory, { recursive: true, force: true }),
   };
+}
+
+/** The runbook as a file has it: a run keeps durations in milliseconds, a file writes their unit. */
+function asWritten(runbook: Runbook): unknown {
+  return JSON.parse(JSON.stringify(runbook), (key, value) =>
+    (key === 'timeout' || key === 'expires') && typeof value === 'number' ? `${value}ms` : value,
+  );
 }
 
 /** The steps of the 022 runbook that cost seconds and are looked at by the tests of the happy run. */
@@ -108,7 +115,7 @@ export const apply = (on: 'staging' | 'production'): StepInput => ({
   id: `${on}.apply`,
   uses: 'alembic.upgrade',
   on,
-  with: { from: revisions.before, to: revisions.hardening, 'lock-timeout': '5s' },
+  with: { from: revisions.before, to: revisions.hardening, 'lock-timeout': '5s', backup: 'none' },
 });
 
 const downgrade = (on: 'staging' | 'production'): StepInput => ({

@@ -17,7 +17,7 @@ let metrics: Metrics;
 let connected = true;
 let differs: string | null = null;
 let port = 0;
-const settings = { state: { databaseUrl: null, directory: '' } };
+const settings = { state: { databaseUrl: null, directory: '', stopWaitMs: 20_000 } };
 beforeAll(async () => {
   [world, state, redis] = await Promise.all([createWorld(), stateDatabase(), freshRedis()]);
   const target = await world.databaseAt(after);

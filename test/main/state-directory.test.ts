@@ -18,7 +18,7 @@ afterEach(async () => {
 });
 
 const open = (at: string) =>
-  openState({ state: { databaseUrl: database.url, directory: at } }, () => undefined);
+  openState({ state: { databaseUrl: database.url, directory: at, stopWaitMs: 20_000 } }, () => undefined);
 
 test('the start proves that files can be written, and leaves none', async () => {
   const state = await open(join(directory, 'own'));

@@ -140,6 +140,7 @@ test('a later request for another target gets what this one executed, and its ow
     changing: ['change'],
     planner,
     elsewhere,
+    loss: { count: async () => [] },
     people: {
       verdict: async () => eligible,
       roster: async () => ({ eligible: [bob, carol], ineligible: [], problems: [] }),

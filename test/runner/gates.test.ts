@@ -41,6 +41,7 @@ function peopleWith(...answers: Signs[]): People {
   };
 }
 
+const loss = { count: async () => [] };
 const gatesOf = (targets: Readonly<Record<string, TargetConfig>>, people: People) =>
   createGates({
     config: { targets, operators: [alice] },
@@ -48,6 +49,7 @@ const gatesOf = (targets: Readonly<Record<string, TargetConfig>>, people: People
     people,
     elsewhere,
     changing: ['change'],
+    loss,
   });
 
 /** The request for staging, opened under one configuration and about to be spent under another. */
@@ -183,4 +185,53 @@ describe('right before a change Slack is asked whether its approval stands', () 
     const after = run.when(await asked(of(run), peopleWith(approved))).then('ApprovalNotConfirmed');
     expect(after.next()).toEqual({ kind: 'stopped' });
   });
+});
+
+test('every digest of a fingerprint is whole', async () => {
+  const asked = given(preflight, requestNext());
+  const gate = opened(asked.state).gates[0];
+  if (gate === undefined) throw new Error('nothing was asked');
+  const open = await gatesOf(targetsOf(), peopleWith(approved)).prepare(opened(asked.state), gate);
+  if (open.type !== 'OpenGate') throw new Error(`the request is not open: ${JSON.stringify(open)}`);
+  const { parts } = open.fingerprint;
+  const digests = Object.entries(parts).filter(([, value]) => /^[0-9a-f]{12,}$/.test(value));
+  expect(digests.map(([name]) => name)).toEqual(
+    expect.arrayContaining(['staging: configuration', expect.stringMatching(/^step /)]),
+  );
+  for (const [name, value] of digests) expect([name, value.length]).toEqual([name, 64]);
+});
+
+test('a request for the rollback counts what it loses, which a later count does not void', async () => {
+  let rows = 0;
+  const counting = {
+    count: async () => {
+      rows += 1;
+      return [{ label: 'rows', target: 'staging', count: rows, note: '' }];
+    },
+  };
+  const gates = createGates({
+    config: { targets: targetsOf(), operators: [alice] },
+    planner: plannerOf(targetsOf()),
+    people: peopleWith(approved),
+    elsewhere,
+    changing: ['change'],
+    loss: counting,
+  });
+  const asked = given(preflight, requestNext());
+  const gate = opened(asked.state).gates[0];
+  if (gate === undefined) throw new Error('nothing was asked');
+  const forward = await gates.prepare(opened(asked.state), gate);
+  expect(forward).toMatchObject({ type: 'OpenGate' });
+  expect(JSON.stringify(forward)).not.toContain('"loss"');
+  const back = {
+    ...gate,
+    cover: { kind: 'block', block: { kind: 'rollback' }, from: null, reason: '' },
+  } as const;
+  const [first, second] = [
+    await gates.prepare(opened(asked.state), back),
+    await gates.prepare(opened(asked.state), back),
+  ];
+  if (first.type !== 'OpenGate' || second.type !== 'OpenGate') throw new Error('the request is not open');
+  expect([first.plan.loss?.[0]?.count, second.plan.loss?.[0]?.count]).toEqual([1, 2]);
+  expect(second.fingerprint).toEqual(first.fingerprint);
 });

@@ -11,8 +11,8 @@ export const UpgradeArgs = z.strictObject({
   'lock-timeout': Duration.default(5_000),
   /** How long one statement may take, ms; no limit when absent. */
   'statement-timeout': Duration.optional(),
-  /** Id of the step of this run that made the backup. */
-  backup: z.string('expected the id of a step').optional(),
+  /** Id of the step of this run that made the backup, or `none`; a runbook that does not say is not accepted. */
+  backup: z.string('expected the id of a step, or none').optional(),
 });
 export type UpgradeArgs = z.infer<typeof UpgradeArgs>;
 

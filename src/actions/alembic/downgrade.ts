@@ -8,10 +8,18 @@ import type { MigrationPlan } from '../../checks/plan/migration-plan.js';
 import type { Plans } from '../../checks/plan/plans.js';
 import { surveyOf } from '../../checks/plan/survey.js';
 import { isAt, sayRevision, sayRevisions } from '../../checks/revision.js';
+import { withSession } from '../../checks/session.js';
 import type { Observed } from '../../clients/alembic/observed.js';
 import type { MigrateResult } from '../../clients/alembic.js';
 import type { TargetConfig } from '../../config.js';
-import { defineKind, type Outcome, type StepContext, type StepKind } from '../../runbook/step-kind.js';
+import {
+  defineKind,
+  type Outcome,
+  type PlanContext,
+  type StepContext,
+  type StepKind,
+  type Survey,
+} from '../../runbook/step-kind.js';
 import type { Aftermath } from './after.js';
 import { archiveAnew, archivedBy, sayArchived } from './archived.js';
 import { DowngradeArgs as Args, type DowngradeArgs } from './arguments.js';
@@ -33,6 +41,7 @@ export function alembicDowngrade(deps: StepDeps, plans: Plans): StepKind<TargetC
     changes: true,
     holdsApproval: true,
     args: Args,
+    relations: ({ from, to }) => ({ path: { how: 'downgrade', from, to } }),
     describe: (args, { target }) => ({
       words: `Downgrade ${target.name} from exactly ${sayRevisions(args.from)} to ${sayRevisions(args.to)}; a statement waits ${spoken(args['lock-timeout'])} for a lock, then up to ${args.attempts} attempts in all. At ${sayRevisions(args.to)} already: nothing to undo.${args.archive === undefined ? '' : ` Rows that were written since ${args.archive} are archived anew before anything is dropped.`}`,
       commands: [
@@ -47,10 +56,29 @@ export function alembicDowngrade(deps: StepDeps, plans: Plans): StepKind<TargetC
           ),
       ],
     }),
-    survey: (args, context) => surveyOf(plans, 'downgrade', args, context),
+    survey: async (args, context) =>
+      (await nothingToUndo(deps, args, context)) ?? surveyOf(plans, 'downgrade', args, context),
     run: (args, context) => downgrade(deps, plans, args, context),
     probe: (args, context) => probeDowngrade(deps, plans, args, context),
   });
+}
+
+/**
+ * What an approval covers where the target is back already, as after a failure on another one: nothing, and no word
+ * of what a downgrade would lose. Should the target move meanwhile, its revision voids the approval.
+ */
+async function nothingToUndo(
+  deps: StepDeps,
+  args: DowngradeArgs,
+  { target }: PlanContext<TargetConfig>,
+): Promise<Survey | null> {
+  const read = await withSession(target, { applicationName: 'm10bot:before' }, (database) =>
+    deps.revisions.read(target, database),
+  );
+  // What cannot be read is told by what would be done there.
+  if (read.kind !== 'ok' || !isAt(read.value, args.to)) return null;
+  const told = `${target.name} is at ${sayRevisions(args.to)} already: nothing is undone there`;
+  return { kind: 'surveyed', parts: { 'nothing to undo': told }, sql: [], warnings: [told] };
 }
 
 async function downgrade(

@@ -8,6 +8,7 @@ import type { Plans } from '../../checks/plan/plans.js';
 import { surveyOf } from '../../checks/plan/survey.js';
 import { isAt, sayRevision, sayRevisions } from '../../checks/revision.js';
 import type { TargetConfig } from '../../config.js';
+import { noBackup } from '../../runbook/relations.js';
 import { defineKind, type Outcome, type StepContext, type StepKind } from '../../runbook/step-kind.js';
 import { UpgradeArgs as Args, type UpgradeArgs } from './arguments.js';
 import { readBefore } from './before.js';
@@ -27,6 +28,7 @@ export function alembicUpgrade(deps: StepDeps, plans: Plans): StepKind<TargetCon
     changes: true,
     holdsApproval: true,
     args: Args,
+    relations: ({ from, to, backup }) => ({ path: { how: 'upgrade', from, to }, backup: backup ?? null }),
     describe: (args, { target }) => ({
       words: `Upgrade ${target.name} from exactly ${sayRevisions(args.from)} to ${sayRevisions(args.to)}; a statement waits ${spoken(args['lock-timeout'])} for a lock at most.`,
       commands: [
@@ -94,7 +96,8 @@ async function reasonNotToStart(
     return `${name} is at ${sayRevision(before.stored)}, expected exactly ${sayRevisions(args.from)}; from anywhere else something would run that nobody approved, or nothing at all`;
   }
   if (before.inTheWay !== null) return `${before.inTheWay} on ${name}`;
-  return args.backup === undefined ? null : backupProblem(args.backup, args.from, context);
+  const { backup = noBackup } = args;
+  return backup === noBackup ? null : backupProblem(backup, args.from, context);
 }
 
 const BackupData = z.object({ path: z.string(), bytes: z.number(), revision: z.string().nullable() });

@@ -1,5 +1,5 @@
-import type { AttachedFile } from '../render/gate.js';
 import type { Rendered } from '../render/message.js';
+import type { AttachedFile } from '../render/plan-files.js';
 import type { Piece } from '../render/step.js';
 
 /** A message that should stand in Slack. */

@@ -1,7 +1,6 @@
 import type { Plan } from '../../runbook/events.js';
 import { gateMessageKey } from '../../runbook/people.js';
 import { gateById } from '../../runbook/state.js';
-import { planFiles } from '../render/gate.js';
 import {
   approvalGivenLine,
   approvalWithdrawnLine,
@@ -11,6 +10,7 @@ import {
   stepRetriedLine,
   stepSkippedLine,
 } from '../render/notes.js';
+import { planFiles } from '../render/plan-files.js';
 import { outputFilename, outputIsLonger, type Piece, renderStep } from '../render/step.js';
 import type { SeenEvent } from './folding.js';
 import { cardKey, eventKey, stepMessageKey } from './keys.js';
@@ -86,7 +86,7 @@ export function threadWork(seen: SeenEvent): ThreadWork | null {
         piece: piece(approvalWithdrawnLine(after, event)),
       };
     case 'GateReposted':
-      return { ...inRun, piece: piece(gateRepostedLine(event)) };
+      return { ...inRun, piece: piece(gateRepostedLine(event, approversBefore(seen, event.gate))) };
     case 'GateOpened':
     case 'PlanShown':
     case 'JournalMismatch':
@@ -108,6 +108,11 @@ export function threadWork(seen: SeenEvent): ThreadWork | null {
     case 'RunClosed':
       return null;
   }
+}
+
+/** Who had approved a request just before. */
+function approversBefore({ before }: SeenEvent, gate: number): string[] {
+  return before.kind === 'none' ? [] : (gateById(before, gate)?.approvals ?? []).map(({ by }) => by);
 }
 
 /** The whole output of a step, where its result shows a part. */

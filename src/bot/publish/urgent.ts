@@ -57,7 +57,10 @@ function ofRun(seen: SeenEvent, state: OpenedRun): MessageOperation[] {
       return gate(seen, state, event.gate);
     case 'GateCancelled':
       // A request that was withdrawn before it was asked has no message.
-      return gate(seen, state, event.gate, { why: event.why });
+      return [
+        ...gate(seen, state, event.gate, { why: event.why }),
+        ...gateClosed(seen, state, event.gate, event.why),
+      ];
     case 'GateRefused':
     case 'GateExpired':
       return [...gate(seen, state, event.gate), ...gateClosed(seen, state, event.gate)];
@@ -114,9 +117,9 @@ function gate(seen: SeenEvent, state: OpenedRun, id: number, end: GateEnd = {}):
 }
 
 /** An updated message notifies nobody: the end of a request is also said below it, for the channel to see. */
-function gateClosed(seen: SeenEvent, state: OpenedRun, id: number): MessageOperation[] {
+function gateClosed(seen: SeenEvent, state: OpenedRun, id: number, why = ''): MessageOperation[] {
   const found = gateById(state, id);
-  const line = found === undefined ? null : gateClosedLine(found, coverWords(state, id));
+  const line = found === undefined ? null : gateClosedLine(found, coverWords(state, id), why);
   if (line === null) return [];
   return [
     { ...once(seen, 'gate-closed', paragraph(line)), parent: gateMessageKey(state.run, id), broadcast: true },

@@ -1,6 +1,7 @@
 import { workedTargets } from '../../runbook/beside.js';
 import {
   blockProgress,
+  isTakenBack,
   nextPhase,
   type OpenedRun,
   openGate,
@@ -66,6 +67,7 @@ export function standing(state: OpenedRun): { word: string; emoji: string } {
       ? { word: 'Preparing a request for approval', emoji: '🟡' }
       : { word: 'Waiting for approval', emoji: '🟡' };
   }
+  if (isTakenBack(state)) return { word: 'Closing', emoji: '🔵' };
   if (state.stopped !== null) return { word: 'Stopped', emoji: '🛑' };
   if (troubledSteps(state).length > 0) return { word: 'A step did not pass', emoji: '🔴' };
   if (state.current !== null) return { word: 'Running', emoji: '🔵' };

@@ -1,13 +1,14 @@
 import { standsBeside } from '../../runbook/beside.js';
 import { describeCover } from '../../runbook/decide/words.js';
-import type { Finding, Plan, PlannedSql } from '../../runbook/events.js';
+import type { Finding, Plan, PlannedSql, PlannedStep } from '../../runbook/events.js';
 import { shortDigest } from '../../runbook/fingerprint.js';
 import type { Gate, OpenedRun } from '../../runbook/state.js';
 import { code, line, person, plain } from './escape.js';
 import { leftOutBlocks } from './exceptions.js';
 import { CUT_FILE, cutText, fitLines } from './limits.js';
+import { lossText } from './loss.js';
 import { type Block, context, header, message, preformatted, type Rendered, section } from './message.js';
-import { hasSql, headlineBlocks, headlineWords, statementsText, unprintedBlocks } from './not-shown.js';
+import { hasSql, headlineBlocks, headlineWords, unprintedBlocks } from './not-shown.js';
 import { moment, people, plural, utc } from './words.js';
 
 /** What is known about a gate's end beyond its state. */
@@ -24,7 +25,10 @@ export interface GateEnd {
  */
 export function renderGate(state: OpenedRun, gate: Gate, end: GateEnd = {}): Rendered {
   const about = describeCover(state.runbook, gate.cover);
-  const body = gate.plan === null ? [] : planBlocks(gate.plan, gate.cover.kind === 'block');
+  const body =
+    gate.plan === null
+      ? []
+      : [...lossBlocks(state, gate.plan), ...planBlocks(gate.plan, commandsShown(gate))];
   const small = context(
     `Fingerprint ${code(shortDigest(gate.fingerprint?.digest ?? ''))}: an approval covers exactly this; if anything in it changes, the request is void`,
     ...(gate.lost.length === 0
@@ -58,6 +62,18 @@ export function renderGate(state: OpenedRun, gate: Gate, end: GateEnd = {}): Ren
     ],
     [small],
   );
+}
+
+/** What the rollback would lose, as people are asked for it. */
+function lossBlocks(state: OpenedRun, plan: Plan): Block[] {
+  if (plan.loss === undefined) return [];
+  const text = lossText(plan.loss, plan.targets, state.runbook.migration.from);
+  return [section(`*What the rollback loses, counted for this request*\n${text}`)];
+}
+
+/** The step that is left out is not run; whatever changes something behind it is. */
+function commandsShown({ cover }: Gate): (step: PlannedStep) => boolean {
+  return cover.kind === 'block' ? () => true : (step) => step.changes && step.id !== cover.step;
 }
 
 /** What an approver must not miss: what cannot be shown, and what this run left out before. */
@@ -183,32 +199,46 @@ const ranks: Readonly<Record<Finding['rank'], string>> = {
 };
 const rankOrder: readonly Finding['rank'][] = ['data-loss', 'blocking', 'advice'];
 
-/** What a plan shows to whoever approves or asks: warnings, findings, steps, commands. */
-export function planBlocks(plan: Plan, withCommands: boolean): Block[] {
+/** The lists of a plan's message. */
+export function listsOf(plan: Plan) {
+  const warnings = plan.warnings.map((warning) => `• ${line(warning)}`);
+  const findings = together(plan).map(
+    ({ finding: f, target, at }) =>
+      `• *${ranks[f.rank]}*: ${line(f.message)} (${line(f.rule)}, ${line(target)}${at.length === 0 ? '' : `, line ${at.join(', ')}`})`,
+  );
+  const steps = plan.steps.map(
+    (step, index) =>
+      `${index + 1}. *${line(step.title)}* · ${step.changes ? `changes *${line(step.target)}*` : `reads ${line(step.target)}`}\n      ${plain(step.words).replace(/\s+/g, ' ')}`,
+  );
+  return {
+    warnings: { lines: warnings, room: 2_400 },
+    findings: { lines: findings, room: 2_400 },
+    steps: { lines: steps, room: 2_600 },
+  };
+}
+
+/**
+ * What a plan shows to whoever approves or asks: warnings, findings, steps, commands. What is cut is in a file.
+ * @param withCommands of which steps the commands are shown
+ */
+export function planBlocks(plan: Plan, withCommands: (step: PlannedStep) => boolean): Block[] {
   const blocks: Block[] = [...unprintedBlocks(plan)];
-  if (plan.warnings.length > 0) {
-    const lines = plan.warnings.map((warning) => `• ${line(warning)}`);
-    blocks.push(section(`*Know this first*\n${fitLines(lines, 2_400, 'warnings')}`));
+  const { warnings, findings, steps } = listsOf(plan);
+  if (warnings.lines.length > 0) {
+    const text = fitLines(warnings.lines, warnings.room, 'warnings, all in the file');
+    blocks.push(section(`*Know this first*\n${text}`));
   }
-  const findings = together(plan);
-  if (findings.length > 0) {
-    const lines = findings.map(
-      ({ finding: f, target, at }) =>
-        `• *${ranks[f.rank]}*: ${line(f.message)} (${line(f.rule)}, ${line(target)}${at.length === 0 ? '' : `, line ${at.join(', ')}`})`,
-    );
-    blocks.push(section(`*What the linter says about the SQL*\n${fitLines(lines, 2_400, 'findings')}`));
+  if (findings.lines.length > 0) {
+    const text = fitLines(findings.lines, findings.room, 'findings, all in the file');
+    blocks.push(section(`*What the linter says about the SQL*\n${text}`));
   } else if (plan.sql.some(hasSql)) {
     blocks.push(section('The linter found nothing to say about the SQL.'));
   }
-  if (plan.steps.length > 0) {
-    const lines = plan.steps.map(
-      (step, index) =>
-        `${index + 1}. *${line(step.title)}* · ${step.changes ? `changes *${line(step.target)}*` : `reads ${line(step.target)}`}\n      ${plain(step.words).replace(/\s+/g, ' ')}`,
-    );
-    blocks.push(section(`*Steps*\n${fitLines(lines, 2_600, 'steps, all in the file')}`));
+  if (steps.lines.length > 0) {
+    blocks.push(section(`*Steps*\n${fitLines(steps.lines, steps.room, 'steps, all in the file')}`));
   }
-  const commands = commandsText(plan);
-  if (withCommands && commands !== '') {
+  const commands = commandsText(plan, withCommands);
+  if (commands !== '') {
     blocks.push(section('*Exact commands*'), preformatted(cutText(commands, COMMANDS_SHOWN, CUT_FILE)));
   }
   return blocks;
@@ -234,50 +264,13 @@ function together(plan: Plan): { finding: Finding; target: string; at: number[] 
   );
 }
 
-const COMMANDS_SHOWN = 3_000;
+/** Characters of the commands that a message shows. */
+export const COMMANDS_SHOWN = 3_000;
 
-function commandsText(plan: Plan): string {
+/** The exact commands of the shown steps. */
+export function commandsText(plan: Plan, shown: (step: PlannedStep) => boolean = () => true): string {
   return plan.steps
-    .filter((step) => step.commands.length > 0)
+    .filter((step) => step.commands.length > 0 && shown(step))
     .map((step) => `# ${step.id} on ${step.target}\n${step.commands.join('\n')}`)
     .join('\n');
-}
-
-/** A file that goes with a message. */
-export interface AttachedFile {
-  /** Unique to what it shows, so that it can be recognised in the thread. */
-  readonly filename: string;
-  readonly title: string;
-  readonly content: string;
-}
-
-/** The SQL of a plan, and its commands where the message cuts them, as files. */
-export function planFiles(plan: Plan, prefix: string): AttachedFile[] {
-  const files = plan.sql
-    .filter((sql) => sql.sql.trim() !== '')
-    .map((sql, index) => ({
-      filename: `${prefix}-${fileWord(sql.target)}-${index + 1}.sql`,
-      title: `SQL that ${sql.step} sends to ${sql.target}: ${sql.from} to ${sql.to}`,
-      content: `-- ${sql.target}: ${sql.from} -> ${sql.to}\n-- sha256 ${sql.sha256}\n${sql.sql}`,
-    }));
-  const executed = plan.sql.flatMap(({ step, unprinted = [] }) =>
-    unprinted.map((each, index) => ({
-      filename: `${prefix}-executed-${fileWord(each.target)}-${fileWord(step)}-${index + 1}.sql`,
-      title: `Executed on ${each.target} beyond the SQL of ${step}`,
-      content: statementsText(each.statements),
-    })),
-  );
-  files.push(...executed);
-  const commands = commandsText(plan);
-  if (commands.length <= COMMANDS_SHOWN && plan.steps.length <= 20) return files;
-  const steps = plan.steps.map((s, i) => `# ${i + 1}. ${s.words} (${s.target})\n${s.commands.join('\n')}`);
-  return [
-    ...files,
-    { filename: `${prefix}-commands.txt`, title: 'All steps and commands', content: steps.join('\n\n') },
-  ];
-}
-
-/** The part of a file's name that comes from a name. */
-export function fileWord(text: string): string {
-  return text.replace(/[^a-zA-Z0-9._-]+/g, '-').slice(0, 80);
 }

@@ -36,7 +36,8 @@ export function unprintedBlocks(plan: Plan): Block[] {
   );
 }
 
-const UNPRINTED_SHOWN = 2_000;
+/** Characters of these statements that a message shows. */
+export const UNPRINTED_SHOWN = 2_000;
 
 /** As many statements as a message has room for, and how many more the file has. */
 function firstStatements(statements: readonly ExecutedStatement[]): string {

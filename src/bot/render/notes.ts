@@ -6,7 +6,7 @@ import { blockProgress, type Gate, isChanging, type OpenedRun } from '../../runb
 import { code, line, person, refusalWords } from './escape.js';
 import { runTitle } from './now.js';
 import { stepTitle } from './step.js';
-import { duration, plural } from './words.js';
+import { duration, people, plural } from './words.js';
 
 /** Lines for threads: what happened, in one or two sentences. Each is mrkdwn. */
 
@@ -54,21 +54,26 @@ export function reactionRejectedLine(event: EventOf<'ReactionRejected'>): string
   return `${person(event.by)}, your :${line(event.emoji)}: does not count: ${refusalWords(event.why, event.code)}. It is on the record, and nothing has changed by it.`;
 }
 
-/** What the thread of a request hears at its end; the message above it has the details. */
-export function gateClosedLine(gate: Gate, about: string): string | null {
+/** What the thread of a request says at its end: whoever asked and whoever approved is mentioned. */
+export function gateClosedLine(gate: Gate, about: string, why = ''): string | null {
   const what = line(about);
+  const given = gate.approvals.map(({ by }) => by);
+  const void_ = given.length === 0 ? '' : ` ${people(given)}, your approval is void.`;
   switch (gate.status) {
     case 'refused':
-      return `${person(gate.closedBy)} refused: ${what}. Nothing was started. ${person(gate.requestedBy)}, you can ask again.`;
+      return `${person(gate.closedBy)} refused: ${what}. Nothing was started. ${person(gate.requestedBy)}, you can ask again.${void_}`;
     case 'expired':
-      return `The request has expired: ${what}. Nothing was started. ${person(gate.requestedBy)}, you can ask again.`;
+      return `The request has expired: ${what}. Nothing was started. ${person(gate.requestedBy)}, you can ask again.${void_}`;
     case 'voided':
-      return `What was to be approved has changed, so the request is void: ${what}. Nothing was started. ${person(gate.requestedBy)}, look at what changed above; then you can ask again.`;
+      return `What was to be approved has changed, so the request is void: ${what}. Nothing was started. ${person(gate.requestedBy)}, look at what changed above; then you can ask again.${void_}`;
+    case 'cancelled':
+      return void_ === ''
+        ? null
+        : `${person(gate.closedBy)} withdrew the request: ${what}${why === '' ? '' : ` (${line(why)})`}. Nothing was started.${void_}`;
     case 'open':
     case 'preparing':
     case 'not-prepared':
     case 'spent':
-    case 'cancelled':
       return null;
   }
 }
@@ -140,9 +145,15 @@ export function coverWords(state: OpenedRun, gate: number): string {
   return found === undefined ? `request ${gate}` : line(describeCover(state.runbook, found.cover));
 }
 
-/** Below the run: why a request stands there a second time. */
-export function gateRepostedLine({ gate, lost }: EventOf<'GateReposted'>): string {
+/**
+ * Below the run: why a request stands there a second time.
+ * @param given who had approved on the former one
+ */
+export function gateRepostedLine(
+  { gate, lost }: EventOf<'GateReposted'>,
+  given: readonly string[] = [],
+): string {
   if (lost.startsWith('F'))
     return `A file of request ${gate} was gone, so it is shared again below the request. Until it can be read there, no approval counts.`;
-  return `The message of request ${gate} was gone, so it has been posted again. What stood on the old one does not count.`;
+  return `The message of request ${gate} was gone, so it has been posted again. What stood on the old one does not count.${given.length === 0 ? '' : ` ${people(given)}, your approval is void; it takes a new one.`}`;
 }

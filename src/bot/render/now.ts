@@ -5,6 +5,7 @@ import {
   blockProgress,
   currentBlock,
   hasChanged,
+  isTakenBack,
   nextPhase,
   type OpenedRun,
   openGate,
@@ -43,6 +44,7 @@ export function whatNow(state: OpenedRun): string {
     return `${plural(missing, 'approval')} missing for ${line(describeCover(state.runbook, gate.cover))}: ${who} may react on request ${gate.id}${until}.`;
   }
   if (standsBeside(state)) return besideNow(state);
+  if (isTakenBack(state)) return 'The rollback is done; the run closes by itself.';
   if (state.stopped !== null) {
     return `Nothing runs. An operator may ${code('/m10 resume')}${rollbackChoice(state)} or ${code('/m10 close REASON')}.`;
   }

@@ -17,6 +17,6 @@ export function renderPlanShown(event: EventOf<'PlanShown'>): Rendered {
     header(`Plan of ${event.runbook}`),
     ...headlineBlocks(plan),
     section([what, at, moves].filter((part) => part !== '').join('\n')),
-    ...planBlocks(plan, true),
+    ...planBlocks(plan, () => true),
   ]);
 }

@@ -1,10 +1,12 @@
 import { standsBeside } from '../../runbook/beside.js';
 import { describeBlock } from '../../runbook/decide/words.js';
-import { blockKey, findBlock } from '../../runbook/definition.js';
-import type { EventOf, Loss } from '../../runbook/events.js';
+import { blockKey, findBlock, targetOf } from '../../runbook/definition.js';
+import type { EventOf } from '../../runbook/events.js';
 import { hasChanged, type OpenedRun, stepKey, stepProgress } from '../../runbook/state.js';
+import { touchedTargets } from '../../runbook/touched.js';
 import { code, line, plain, prose } from './escape.js';
-import { CUT_FILE, fitLines, tailLines } from './limits.js';
+import { CUT_FILE, cutText, fitLines, LIMITS, tailLines } from './limits.js';
+import { lossText } from './loss.js';
 import {
   actions,
   type Block,
@@ -49,9 +51,20 @@ export function renderPrompt(view: PromptView): Rendered {
   const targets = assessed.targets.map(targetWords).join('; ') || 'unknown';
   const now = beside ? '' : ` Now: ${targets}.`;
   const may = beside ? 'retry' : `retry, skip${offersRollback(state) ? ', roll back' : ''}`;
+  const { target, count: place, untouched } = placeOf(state, assessed);
+  const on = target === null ? '' : ` on ${target}, ${place}`;
+  const headline = (name: string) => `Run ${state.run}: ${name} ${how}${on}${more}`;
+  // A long title must not push out what failed where.
+  const short = cutText(title, LIMITS.header - 5 - headline('').length);
+  const others =
+    untouched.length === 0 || beside
+      ? ''
+      : `${untouched.map((name) => `*${line(name)}*`).join(', ')} ${untouched.length === 1 ? 'is' : 'are'} untouched: no step of this run has changed anything there.`;
   const body: Block[] = [
-    header(`${emoji} Run ${state.run}: ${title} ${how}${more}`),
-    section(`${code(assessed.step)} of ${where} ${how}${took}, attempt ${assessed.attempt}.${what}`),
+    header(`${emoji} ${headline(short)}`),
+    section(
+      `${code(assessed.step)} of ${where}${target === null ? '' : `, ${place}, on *${line(target)}*`} ${how}${took}, attempt ${assessed.attempt}.${what}${others === '' ? '' : `\n${others}`}`,
+    ),
     ...othersBlocks(state, assessed),
     ...(advice === undefined ? [] : [section(plain(advice))]),
     ...outputBlocks(failed),
@@ -71,7 +84,7 @@ export function renderPrompt(view: PromptView): Rendered {
     ...(hasChanged(state) && !beside
       ? [
           section(
-            `*What ${assessed.block.kind === 'rollback' ? 'the rest of the rollback' : 'a rollback'} would lose*\n${lossText(assessed.loss)}`,
+            `*What ${assessed.block.kind === 'rollback' ? 'the rest of the rollback' : 'a rollback'} would lose*\n${lossText(assessed.loss, assessed.targets, state.runbook.migration.from)}`,
           ),
         ]
       : []),
@@ -88,11 +101,9 @@ export function renderPrompt(view: PromptView): Rendered {
         ]),
   ];
   if (answer !== undefined) {
-    return message(`Run ${state.run}: ${line(title)} ${how}${more}. Answered: ${answer}`, body, [
-      section(`*Answered:* ${answer}`),
-    ]);
+    return message(`${line(headline(title))}. Answered: ${answer}`, body, [section(`*Answered:* ${answer}`)]);
   }
-  const text = `${emoji} Run ${state.run}: ${line(title)} ${how}${more}. ${failed === undefined ? '' : line(sentence(failed.summary))}${now} The run waits: ${may} or stop.`;
+  const text = `${emoji} ${line(headline(title))}. ${failed === undefined ? '' : line(sentence(failed.summary))}${others === '' ? '' : ` ${others}`}${now} The run waits: ${may} or stop.`;
   return message(text, body, [choices(view, title), context(...explained(state))]);
 }
 
@@ -119,14 +130,19 @@ function outputBlocks(failed: PromptView['failed']): Block[] {
   return [section(`*End of its output*${file}`), preformatted(text)];
 }
 
-function lossText(loss: readonly Loss[]): string {
-  if (loss.length === 0) return 'This runbook counts nothing that a rollback would lose.';
-  const lines = loss.map((each) => {
-    const note = each.note === '' ? '' : ` (${line(each.note)})`;
-    const count = each.count === null ? 'could not be counted' : each.count.toLocaleString('en-US');
-    return `• ${line(each.label)} on *${line(each.target)}*: ${count}${note}`;
-  });
-  return fitLines(lines, 1_500, 'things');
+/** Where the failed step stands, and on which targets this run has changed nothing. */
+function placeOf(state: OpenedRun, { block: ref, step: id }: PromptView['assessed']) {
+  const block = findBlock(state.runbook, ref);
+  const index = block?.steps.findIndex((s) => s.id === id) ?? -1;
+  const step = block?.steps[index];
+  if (block === undefined || step === undefined) return { target: null, count: '', untouched: [] };
+  const target = targetOf(state.runbook, block, step);
+  const touched = touchedTargets(state);
+  // Without any change the notes say so, of all targets.
+  const untouched = hasChanged(state)
+    ? state.runbook.targets.filter((name) => name !== target && !touched.has(name))
+    : [];
+  return { target, count: `step ${index + 1} of ${block.steps.length}`, untouched };
 }
 
 function explained(state: OpenedRun): string[] {

@@ -1,20 +1,22 @@
-import type { AuditEntry, Reply, Usage } from '../../commands/reply.js';
+import type { Reply, Usage } from '../../commands/reply.js';
 import type { OpenedRun } from '../../runbook/state.js';
+import { auditFile, renderAudit } from './audit.js';
 import { renderCard, standing } from './card.js';
-import { code, line, mentioning, person, prose } from './escape.js';
-import { exceptionBlocks } from './exceptions.js';
+import { code, line, prose } from './escape.js';
 import { renderJobsLog } from './jobs-log.js';
 import { renderJobs } from './jobs-shown.js';
-import { cutMrkdwn, fitLines, LIMITS } from './limits.js';
+import { cutMrkdwn, LIMITS } from './limits.js';
 import { renderLocks } from './locks-shown.js';
 import { context, divider, header, message, type Rendered, section } from './message.js';
 import { type ChainHead, chainWords } from './notes.js';
-import { openedBy, runTitle, whatNow } from './now.js';
+import { runTitle, whatNow } from './now.js';
 import { renderOutbox } from './outbox-shown.js';
+import { chunks } from './paragraphs.js';
+import type { AttachedFile } from './plan-files.js';
 import { renderRefusal } from './refused.js';
 import { renderReplays } from './replays-shown.js';
 import { withUndelivered } from './undelivered.js';
-import { duration, moment } from './words.js';
+import { duration } from './words.js';
 
 /** The answer to a command, as a message. */
 export function renderReply(reply: Reply): Rendered {
@@ -38,8 +40,13 @@ export function renderReply(reply: Reply): Rendered {
     case 'replays':
       return renderReplays(reply);
     case 'audit':
-      return renderAudit(reply.run, reply.entries, { head: reply.head, chain: reply.chain });
+      return renderAudit(reply.run, reply.entries, reply, fileOf(reply) !== null);
   }
+}
+
+/** What goes with an answer as a file; null: its message has everything. */
+export function fileOf(reply: Reply): AttachedFile | null {
+  return reply.kind === 'audit' ? auditFile(reply.run, reply.entries, reply) : null;
 }
 
 /** Where the open run stands; without one, what the last one came to. */
@@ -103,76 +110,4 @@ export function renderHelp(usages: readonly Usage[]): Rendered {
     ...chunks(lines).map((text) => section(text)),
     section(`${answer}\n${stop}`),
   ]);
-}
-
-/** The audit trail of a run, newest last; what does not fit is left to the export. */
-export function renderAudit(
-  run: OpenedRun,
-  entries: readonly AuditEntry[],
-  proof?: { readonly head: ChainHead; readonly chain: string },
-): Rendered {
-  const known = peopleOf(run, entries);
-  const lines = entries.map(
-    (e) => `${moment(e.at)} · ${person(e.by)} ${mentioning(cutMrkdwn(e.words, 400), known)}`,
-  );
-  const shown = newest(lines);
-  const left = lines.length - shown.length;
-  const title = `Audit of run ${run.run}`;
-  const note =
-    left === 0
-      ? []
-      : [
-          section(
-            `_The first ${left} of ${lines.length} entries are left out here; ${code('m10bot audit export')} has them all._`,
-          ),
-        ];
-  const chain = proof === undefined ? [] : [context(prose(proof.chain), chainWords(proof.head))];
-  return message(
-    `${title}: ${entries.length} entries. ${openedBy(run)}. ${proof === undefined ? '' : prose(proof.chain)}`,
-    [
-      header(title),
-      section(`${line(runTitle(run))}: ${standing(run).word.toLowerCase()}. ${openedBy(run)}.`),
-      ...exceptionBlocks(run),
-      ...note,
-      ...chunks(shown).map((text) => section(text)),
-    ],
-    chain,
-  );
-}
-
-/** Who has a part in a run: the trail mentions them, and nobody whom some text in it names. */
-function peopleOf(run: OpenedRun, entries: readonly AuditEntry[]): ReadonlySet<string> {
-  const ofGates = run.gates.flatMap((gate) => [gate.requestedBy, ...gate.approvals.map((a) => a.by)]);
-  const acted = entries.flatMap(({ by }) => (by === null ? [] : [by]));
-  return new Set([run.requester, ...ofGates, ...acted]);
-}
-
-/** The last lines that fit into one message. */
-function newest(lines: readonly string[]): string[] {
-  let room = LIMITS.characters - 2_000;
-  const kept: string[] = [];
-  for (const each of [...lines].reverse()) {
-    room -= each.length + 1;
-    if (room < 0) break;
-    kept.unshift(each);
-  }
-  return kept;
-}
-
-/** Lines in paragraphs of a section's size. */
-function chunks(lines: readonly string[]): string[] {
-  const out: string[] = [];
-  let current: string[] = [];
-  let length = 0;
-  for (const each of lines) {
-    const one = fitLines([each], LIMITS.section - 100);
-    if (length + one.length + 1 > LIMITS.section - 100) {
-      out.push(current.join('\n'));
-      current = [];
-      length = 0;
-    }
-    current.push(one);
-    length += one.length + 1;
-  }
-  return current.length === 0 ? out : [...out, current.join('\n')];
 }

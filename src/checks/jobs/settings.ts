@@ -18,7 +18,7 @@ export function jobParts(jobs: JobsConfig, which: readonly JobName[]): Record<st
     parts[`${job}: program`] = command === undefined ? 'the bot itself' : command.argv.map(quoted).join(' ');
     // Settings hold a key that signs events: a digest tells a change and nothing else.
     const digest = createHash('sha256').update(JSON.stringify([settings, command]));
-    parts[`${job}: settings`] = digest.digest('hex').slice(0, 16);
+    parts[`${job}: settings`] = digest.digest('hex');
   }
   return parts;
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { renderCard } from '../../../src/bot/render/card.js';
 import { renderClosed } from '../../../src/bot/render/closed.js';
-import { planFiles, renderGate } from '../../../src/bot/render/gate.js';
+import { renderGate } from '../../../src/bot/render/gate.js';
+import { planFiles } from '../../../src/bot/render/plan-files.js';
 import { renderPlanShown } from '../../../src/bot/render/plan-shown.js';
 import { renderStatus } from '../../../src/bot/render/replies.js';
 import { renderStep } from '../../../src/bot/render/step.js';

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { renderAudit } from '../../../src/bot/render/audit.js';
 import { renderBlockFinished } from '../../../src/bot/render/block-finished.js';
 import { renderCard } from '../../../src/bot/render/card.js';
 import { renderClosed } from '../../../src/bot/render/closed.js';
@@ -12,7 +13,7 @@ import { reactionRejectedLine, stepSkippedLine } from '../../../src/bot/render/n
 import { renderPlanShown } from '../../../src/bot/render/plan-shown.js';
 import { renderPrompt } from '../../../src/bot/render/prompt.js';
 import { renderRefused } from '../../../src/bot/render/refused.js';
-import { renderAudit, renderHelp, renderReply, renderStatus } from '../../../src/bot/render/replies.js';
+import { renderHelp, renderReply, renderStatus } from '../../../src/bot/render/replies.js';
 import { renderStep } from '../../../src/bot/render/step.js';
 import { renderStopped } from '../../../src/bot/render/stopped.js';
 import { piecesThatFit, renderThread } from '../../../src/bot/render/thread.js';
