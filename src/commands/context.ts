@@ -34,7 +34,7 @@ export interface CommandDeps {
   /** What the targets look like, read now. */
   targetStates(): Promise<readonly TargetState[]>;
   /** What is known of the periodic jobs now. Its target is null when the configuration has none. */
-  readonly jobs: Pick<JobsPort, 'target' | 'overview' | 'log'>;
+  readonly jobs: Pick<JobsPort, 'target' | 'overview' | 'log' | 'covers' | 'about'>;
   /** The stream of the jobs' target; null when the configuration has none. */
   readonly jobsJournal: JobsJournal | null;
   /** The M10 objects of the jobs' target; null when the configuration has none. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -62,19 +62,37 @@ export async function readCode(deps: Pick<StepDeps, 'processes'>, target: Target
 }
 
 async function digestOf(directory: string): Promise<{ digest: string; partial: string | null }> {
-  const digest = createHash('sha256');
+  const { digests, partial } = await digestCode(directory, () => 'all');
+  return { digest: digests.get('all') ?? createHash('sha256').digest('hex'), partial };
+}
+
+/**
+ * Digests over the names and contents of a folder's files, symbolic links followed; what programs write while they
+ * run or test is left out.
+ * @param groupOf which digest a file belongs to, by its path below the folder
+ * @returns partial: why not every file is in them; null when each one is
+ * @throws the error of the file system when something is there and cannot be read
+ */
+export async function digestCode(
+  directory: string,
+  groupOf: (path: string) => string,
+): Promise<{ digests: ReadonlyMap<string, string>; partial: string | null }> {
+  const groups = new Map<string, Hash>();
   let files = 0;
   let bytes = 0;
+  let partial: string | null = null;
   for await (const { path, size } of filesBelow(directory, '', [])) {
     files += 1;
     bytes += size;
     if (files > mostFiles || bytes > mostBytes) {
-      const partial = `the folder ${directory} is too large to be digested whole: the code digest covers its first ${files - 1} files`;
-      return { digest: digest.digest('hex'), partial };
+      partial = `the folder ${directory} is too large to be digested whole: the code digest covers its first ${files - 1} files`;
+      break;
     }
-    digest.update(`${path}\0${await sha256(join(directory, path))}\n`);
+    const group = groupOf(path);
+    const digest = groups.get(group) ?? createHash('sha256');
+    groups.set(group, digest.update(`${path}\0${await sha256(join(directory, path))}\n`));
   }
-  return { digest: digest.digest('hex'), partial: null };
+  return { digests: new Map([...groups].map(([group, hash]) => [group, hash.digest('hex')])), partial };
 }
 
 /** In an order that is the same everywhere. A link is the file or folder that it leads to; a circle ends. */
