@@ -103,6 +103,7 @@ export function createBotApp(deps: BotDeps): BotApp {
   const commands: CommandDeps = {
     incidentChannel,
     operators,
+    member: slack.member,
     targets,
     runs,
     journal,

@@ -1,4 +1,5 @@
 import type { Sign, Verdict } from './command.js';
+import type { ReasonCode } from './refusal.js';
 
 /** What the policy needs to know about people; answered by Slack. */
 export interface People {
@@ -13,6 +14,18 @@ export interface People {
   /** Who reacted how on a gate's message; null when Slack could not be asked or the message is gone. */
   signs(gateKey: string): Promise<Readonly<Record<Sign, readonly string[]>> | null>;
 }
+
+/** Why somebody is no full, active member of our workspace. */
+export type MemberCode = Extract<
+  ReasonCode,
+  'deactivated' | 'bot' | 'guest' | 'stranger' | 'other_workspace'
+>;
+
+/** What Slack says of a person. `unknown`: it could not be asked, which is neither a yes nor a no. */
+export type Member =
+  | { readonly kind: 'member' }
+  | { readonly kind: 'not_a_member'; readonly code: MemberCode; readonly why: string }
+  | { readonly kind: 'unknown'; readonly why: string };
 
 export interface Roster {
   readonly eligible: readonly string[];

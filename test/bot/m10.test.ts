@@ -38,6 +38,7 @@ beforeAll(async () => {
   deps = {
     incidentChannel: CHANNELS.incident,
     operators: [USERS.alice, USERS.carol],
+    member: scene.accessFor().member,
     targets,
     runs: scene.runs,
     journal: scene.journal,
