@@ -83,7 +83,11 @@ export const usages: Readonly<Record<UsageName, Usage>> = {
     'asks a second person to take a lock from its holder',
   ),
   outbox: usage('outbox', 'everyone', 'shows what waits in the outbox, how long, and what failed'),
-  'outbox retry': usage('outbox retry ID', 'operators', 'makes a failed event due again at once'),
+  'outbox retry': usage(
+    'outbox retry ID',
+    'operators',
+    'delivers a failed event again; needs an approval unless the outbox processor has one',
+  ),
   replays: usage('replays', 'everyone', 'shows the size and growth of the replay log'),
   'replays cleanup': usage(
     'replays cleanup --older-than AGE',
