@@ -11,6 +11,7 @@ import { jobsResume } from './jobs/resume.js';
 import { jobsRetire } from './jobs/retire.js';
 import { jobsRun } from './jobs/run.js';
 import { locksRelease } from './locks-release.js';
+import { outboxRetry } from './outbox-retry.js';
 import { postgresArchive } from './postgres-archive.js';
 import { postgresBackup } from './postgres-backup.js';
 import { replaysCleanup } from './replays-cleanup.js';
@@ -32,6 +33,7 @@ export function createActions(deps: StepDeps, plans: Plans = createPlans(deps)):
     jobsRetire(deps),
     locksRelease(),
     replaysCleanup(),
+    outboxRetry(),
     deadLetterReplay(),
   ];
 }

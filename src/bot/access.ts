@@ -1,16 +1,19 @@
 import type { Config } from '../config.js';
-import type { People } from '../runbook/people.js';
+import type { Member, People } from '../runbook/people.js';
 import type { Posted } from '../store/posted.js';
 import { createApprovers } from './approvers.js';
 import { createSlackClients, type SlackClients } from './clients.js';
 import { createIdentity, type IdentitySource } from './identity.js';
 import type { Log } from './log.js';
+import { createMembers } from './members.js';
 import { createReactionReader, type ReadReactions } from './reaction-reader.js';
 
 /** The bot's way to Slack, and what it asks there. Shared by the bot, the publisher and the runner. */
 export interface SlackAccess {
   readonly clients: SlackClients;
   readonly identity: IdentitySource;
+  /** Looks one person up, whatever lists they are on. */
+  readonly member: (user: string) => Promise<Member>;
   readonly people: People;
   readonly read: ReadReactions;
 }
@@ -28,14 +31,14 @@ export function createSlackAccess(deps: {
   const identity = createIdentity(client, log);
   const botUserId = () => identity.current()?.userId ?? null;
   const read = createReactionReader({ client, posted: deps.posted, botUserId, log, now });
+  const member = createMembers({ client, team: config.slack.team, identity: identity.current });
   const people = createApprovers({
     client,
-    team: config.slack.team,
+    member,
     channel: config.slack.channel,
     lists: config.approvers,
-    identity: identity.current,
     read,
     now,
   });
-  return { clients, identity, people, read };
+  return { clients, identity, member, people, read };
 }

@@ -106,6 +106,7 @@ export function createBotApp(deps: BotDeps): BotApp {
   const commands: CommandDeps = {
     incidentChannel,
     operators,
+    member: slack.member,
     targets,
     runs,
     journal,

@@ -2,10 +2,8 @@ import type { WebClient } from '@slack/web-api';
 import { z } from 'zod';
 import type { ApproverList } from '../config.js';
 import type { Sign, Verdict } from '../runbook/command.js';
-import type { People, Roster } from '../runbook/people.js';
+import type { Member, People, Roster } from '../runbook/people.js';
 import { type Listed, readLists } from './approver-lists.js';
-import { judgeKind, SlackUser } from './eligibility.js';
-import type { Identity } from './identity.js';
 import { messageOf } from './log.js';
 import type { ReadReactions } from './reaction-reader.js';
 
@@ -13,15 +11,14 @@ import type { ReadReactions } from './reaction-reader.js';
 const ROSTER_AGE = 30_000;
 
 const ChannelInfo = z.object({ channel: z.object({ is_ext_shared: z.boolean() }) });
-const UserInfo = z.object({ user: SlackUser });
 
 /** Answers who may approve, from Slack, at the moment of asking. Every look-up that fails is a no. */
 export function createApprovers(deps: {
   readonly client: WebClient;
-  readonly team: string;
+  /** Looks one person up. */
+  readonly member: (user: string) => Promise<Member>;
   readonly channel: string;
   readonly lists: Readonly<Record<string, ApproverList>>;
-  readonly identity: () => Identity | null;
   readonly read: ReadReactions;
   /** ms since the epoch */
   readonly now: () => number;
@@ -48,15 +45,16 @@ export function createApprovers(deps: {
   }
 
   async function kindOf(user: string): Promise<Verdict> {
-    try {
-      const answer = UserInfo.parse(await client.users.info({ user }));
-      if (answer.user.id !== user) return lookupFailed('Slack answered about somebody else');
-      return judgeKind(answer.user, deps.team, deps.identity());
-    } catch (error) {
-      const why = error instanceof z.ZodError ? 'Slack described the person incompletely' : messageOf(error);
-      return lookupFailed(
-        `you could not be looked up (${why}); take the ✅ back and give it again to be looked up anew`,
-      );
+    const found = await deps.member(user);
+    switch (found.kind) {
+      case 'member':
+        return { kind: 'eligible' };
+      case 'not_a_member':
+        return { ...found, kind: 'ineligible' };
+      case 'unknown':
+        return lookupFailed(
+          `you could not be looked up (${found.why}); take the ✅ back and give it again to be looked up anew`,
+        );
     }
   }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Verdict } from '../runbook/command.js';
+import type { MemberCode } from '../runbook/people.js';
 import type { Identity } from './identity.js';
 
 /**
@@ -20,8 +20,13 @@ const Active = z.object({
 export const SlackUser = z.union([z.object({ id: z.string(), deleted: z.literal(true) }), Active]);
 export type SlackUser = z.infer<typeof SlackUser>;
 
-const eligible: Verdict = { kind: 'eligible' };
-const no = (code: Extract<Verdict, { kind: 'ineligible' }>['code'], why: string): Verdict => ({
+/** Whether somebody is of the right kind, or why not. */
+export type KindVerdict =
+  | { readonly kind: 'eligible' }
+  | { readonly kind: 'ineligible'; readonly code: MemberCode; readonly why: string };
+
+const eligible: KindVerdict = { kind: 'eligible' };
+const no = (code: MemberCode, why: string): KindVerdict => ({
   kind: 'ineligible',
   code,
   why,
@@ -32,7 +37,7 @@ export function judgeKind(
   user: SlackUser,
   team: string,
   identity: Pick<Identity, 'enterpriseId'> | null,
-): Verdict {
+): KindVerdict {
   // Slackbot is the one bot whose record says that it is none.
   if (user.id === 'USLACKBOT') return no('bot', 'Slackbot is a bot');
   if (user.deleted === true) return no('deactivated', 'the account is deactivated');

@@ -1,3 +1,4 @@
+import { NotLookedUp } from '../commands/as-operator.js';
 import { type CommandDeps, contextFor } from '../commands/context.js';
 import { parse } from '../commands/parse.js';
 import type { Reply } from '../commands/reply.js';
@@ -24,7 +25,19 @@ const seenByAll: ReadonlySet<Reply['kind']> = new Set([
 export interface ItemHandler {
   handle(item: InboxItem): Promise<void>;
   /** Tells the person that their request was given up. */
-  onDead(item: InboxItem): Promise<void>;
+  onDead(item: InboxItem, error: unknown): Promise<void>;
+}
+
+/** What a person is told of a request that failed at every try. */
+function givenUp(error: unknown): { readonly why: string; readonly instead: string } {
+  const instead = 'Look at `/m10 status` before you say it again.';
+  if (!(error instanceof NotLookedUp)) {
+    return { why: 'It failed several times inside the bot; its log says why.', instead };
+  }
+  return {
+    why: `Slack was asked several times who you are and gave no answer (${error.message}). Nothing was done.`,
+    instead: 'Say it again once Slack answers. Stopping (`/m10 stop`, `/m10 jobs pause`) works without.',
+  };
 }
 
 /** Carries out what was delivered and stored. */
@@ -94,7 +107,7 @@ export function createItemHandler(deps: {
       }
     },
 
-    async onDead({ payload }) {
+    async onDead({ payload }, error) {
       const { success, data } = Inbound.safeParse(payload);
       if (!success || data.kind === 'reaction') return;
       const channel = data.kind === 'skip' ? commands.incidentChannel : data.channel;
@@ -104,8 +117,7 @@ export function createItemHandler(deps: {
         {
           kind: 'refused',
           command: data.kind === 'command' ? `/m10 ${data.text}`.trim() : 'The button',
-          why: 'It failed several times inside the bot; its log says why.',
-          instead: 'Look at `/m10 status` before you say it again.',
+          ...givenUp(error),
         },
       );
     },

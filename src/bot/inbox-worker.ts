@@ -31,7 +31,7 @@ export function createInboxWorker(deps: {
   readonly owner: string;
   readonly handle: (item: InboxItem) => Promise<void>;
   /** Told of an item that is given up. */
-  readonly onDead: (item: InboxItem) => Promise<void>;
+  readonly onDead: (item: InboxItem, error: unknown) => Promise<void>;
   readonly log: Log;
   /** Default 5,000 ms. */
   readonly everyMs?: number;
@@ -57,7 +57,7 @@ export function createInboxWorker(deps: {
     } catch (error) {
       log.error({ key: item.key, attempts: item.attempts, error: messageOf(error) }, 'a delivery failed');
       const now = await inbox.fail(item.id, messageOf(error), owner);
-      if (now === 'dead') await deps.onDead(item);
+      if (now === 'dead') await deps.onDead(item, error);
       return;
     }
     await inbox.finish(item.id);

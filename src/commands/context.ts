@@ -2,6 +2,7 @@ import type { Runbook } from '../runbook/definition.js';
 import type { Plan, RunEvent, TargetState, Via } from '../runbook/events.js';
 import type { M10Port } from '../runbook/jobs/m10-port.js';
 import type { JobsPort } from '../runbook/jobs/port.js';
+import type { Member } from '../runbook/people.js';
 import type { GateFloor } from '../runbook/policy.js';
 import type { OpenedRun } from '../runbook/state.js';
 import type { Undelivered } from '../store/held.js';
@@ -15,6 +16,8 @@ export interface CommandDeps {
   /** Id of the incident channel: the only one where commands count. */
   readonly incidentChannel: string;
   readonly operators: readonly string[];
+  /** Looks a person up in Slack, now. */
+  readonly member: (user: string) => Promise<Member>;
   /** Names of the configured targets. */
   readonly targets: readonly string[];
   readonly runs: Runs;
@@ -36,7 +39,7 @@ export interface CommandDeps {
   /** What the targets look like, read now. */
   targetStates(): Promise<readonly TargetState[]>;
   /** What is known of the periodic jobs now. Its target is null when the configuration has none. */
-  readonly jobs: Pick<JobsPort, 'target' | 'overview' | 'log'>;
+  readonly jobs: Pick<JobsPort, 'target' | 'overview' | 'log' | 'covers' | 'about'>;
   /** The stream of the jobs' target; null when the configuration has none. */
   readonly jobsJournal: JobsJournal | null;
   /** The M10 objects of the jobs' target; null when the configuration has none. */
@@ -55,7 +58,7 @@ export interface Caller {
 }
 
 export interface CommandContext extends CommandDeps, Caller {
-  /** Whether the person is a listed operator. */
+  /** Whether the person is a listed operator; `operatorRefusal` says whether they may act as one now. */
   readonly operator: boolean;
 }
 

@@ -5,7 +5,7 @@ import type { CommandContext } from './context.js';
 import { noJobsConfigured } from './jobs.js';
 import { cleanupLocks, releaseLock } from './locks.js';
 import { type Operation, operate } from './operate.js';
-import { retryOutbox } from './outbox.js';
+import { retryAsDemanded } from './outbox.js';
 import type { M10Command } from './parse-m10.js';
 import { cleanupReplays, replay } from './replays.js';
 import type { Reply } from './reply.js';
@@ -51,7 +51,10 @@ async function carriedOut(
       }
       break;
     case 'outbox':
-      if (command.verb === 'retry') return change(context, said, journal, retryOutbox(m10, command.id));
+      if (command.verb === 'retry') {
+        const made = await retryAsDemanded(context, m10, said, journal, command.id);
+        return 'effect' in made ? change(context, said, journal, made) : made;
+      }
       return look(said, await m10.outbox(), (outbox) => ({ kind: 'outbox', target, outbox }));
     case 'replays':
       if (command.verb === 'cleanup') return cleanupReplays(context, m10, said, command.olderThanMs);

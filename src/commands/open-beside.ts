@@ -13,7 +13,7 @@ export interface BesideOperation {
   readonly title: string;
   readonly on: string;
   readonly uses: string;
-  readonly with: Readonly<Record<string, string>>;
+  readonly with: Readonly<Record<string, unknown>>;
   /** ms */
   readonly timeout: number;
   /** Said with a failure. */
@@ -28,6 +28,8 @@ export function openBeside(
   command: string,
   what: string,
   operation: BesideOperation,
+  /** Said with the receipt: why it needs an approval where it might have needed none. */
+  why = '',
 ): Promise<Reply> {
   const { id, on, uses, timeout } = operation;
   const title =
@@ -47,7 +49,7 @@ export function openBeside(
     command,
     { kind: 'operation', id },
     '',
-    (accepted) => requested(accepted, what),
+    (accepted) => `${requested(accepted, what)} ${why}`.trim(),
     (runbook) => withFloors({ ...runbook, operations: [block] }, context.floors),
   );
 }

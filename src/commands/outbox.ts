@@ -1,7 +1,49 @@
 import type { M10Port } from '../runbook/jobs/m10-port.js';
 import { type Refusal, refuse } from '../runbook/refusal.js';
-import { noAnswer } from './m10-refusals.js';
+import type { JobsJournal } from '../store/jobs.js';
+import type { CommandContext } from './context.js';
+import { approvalNeeded, demanded } from './demand.js';
+import { noAnswer, notAllowed } from './m10-refusals.js';
+import { openBeside } from './open-beside.js';
 import type { Effect, Operation } from './operate.js';
+import type { Reply } from './reply.js';
+
+/** Makes an event due, or asks a second person for that where the rule demands it. */
+export async function retryAsDemanded(
+  context: CommandContext,
+  m10: M10Port,
+  said: string,
+  journal: JobsJournal,
+  id: number,
+): Promise<Reply | Refusal | Operation> {
+  const operation = retryOutbox(m10, id);
+  const { state } = await journal.load();
+  // Begun by the same delivery before a crash: it is brought to its end, whatever has become of the schedule.
+  const begun = state.openOperations.some(
+    ({ delivery }) => delivery !== null && delivery === context.delivery,
+  );
+  if (begun) return operation;
+  const demand = await demanded(context, journal, { kind: 'outbox-retry' });
+  if (demand.kind === 'free') return operation;
+  const no = notAllowed(context, 'ask for a retry of an event') ?? (await senseless(m10, id));
+  if (no !== null) return no;
+  return openBeside(
+    context,
+    said,
+    `the retry of event ${id}`,
+    {
+      id: 'outbox-retry',
+      step: 'retry',
+      title: `Deliver outbox event ${id} again`,
+      on: m10.target,
+      uses: 'outbox.retry',
+      with: { event: id },
+      timeout: 60_000,
+      onFailure: 'The event is as it was; a retry tries again.',
+    },
+    approvalNeeded(demand.why),
+  );
+}
 
 /** Makes a failed event due at once. What its delivery comes to, the outbox processor tells. */
 export function retryOutbox(m10: M10Port, id: number): Operation {

@@ -1,4 +1,5 @@
 import { refuse } from '../runbook/refusal.js';
+import { operatorRefusal, spokenAs } from './as-operator.js';
 import { audit } from './audit.js';
 import { backup } from './backup.js';
 import { close } from './close.js';
@@ -37,7 +38,8 @@ export function wrongChannel(command: ParsedCommand, channel: string, incident: 
 }
 
 /**
- * Carries out a command.
+ * Carries out a command. The person who gives one that only operators may give is looked up first.
+ * @throws NotLookedUp when Slack could not be asked about them: the command is to be tried again
  * @param now ms since the epoch
  */
 export async function runCommand(
@@ -49,6 +51,11 @@ export async function runCommand(
   if (no !== undefined) {
     const { run } = await context.board.now();
     return decline(context, `/m10 ${command.name}`, no, run);
+  }
+  const refusal = await operatorRefusal(context, command);
+  if (refusal !== null) {
+    const { run } = await context.board.now();
+    return decline(context, spokenAs(command), refusal, run);
   }
   switch (command.name) {
     case 'help':

@@ -63,7 +63,7 @@ export const usages: Readonly<Record<UsageName, Usage>> = {
   'jobs run': usage(
     'jobs run JOB [--dry-run]',
     'operators',
-    'runs a job once now; with --dry-run it only shows what it would do',
+    'runs a job once now; what may delete or deliver needs an approval unless its schedule has one',
   ),
   'jobs pause': usage(
     'jobs pause JOB [REASON]',
@@ -73,7 +73,7 @@ export const usages: Readonly<Record<UsageName, Usage>> = {
   'jobs resume': usage(
     'jobs resume JOB [REASON]',
     'operators',
-    'switches the schedule of a job on; "all" takes every job',
+    'asks a second person to approve switching a schedule on; "all" takes every job',
   ),
   locks: usage('locks', 'everyone', 'shows who holds which lock, since when, and which are stale'),
   'locks cleanup': usage('locks cleanup', 'operators', 'removes the locks that have expired'),
@@ -83,7 +83,11 @@ export const usages: Readonly<Record<UsageName, Usage>> = {
     'asks a second person to take a lock from its holder',
   ),
   outbox: usage('outbox', 'everyone', 'shows what waits in the outbox, how long, and what failed'),
-  'outbox retry': usage('outbox retry ID', 'operators', 'makes a failed event due again at once'),
+  'outbox retry': usage(
+    'outbox retry ID',
+    'operators',
+    'delivers a failed event again; needs an approval unless the outbox processor has one',
+  ),
   replays: usage('replays', 'everyone', 'shows the size and growth of the replay log'),
   'replays cleanup': usage(
     'replays cleanup --older-than AGE',

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { CommandDeps } from '../checks/command/run.js';
+import { createJobCovers } from '../checks/jobs/covers.js';
 import { connect } from '../clients/postgres.js';
 import type { Config } from '../config.js';
 import type { JobsConfig } from '../config-jobs.js';
@@ -107,6 +108,7 @@ export function createJobs(deps: {
     runs,
     leases,
     executor,
+    covers: createJobCovers({ jobs: config, target, redact }),
     owner,
     log,
     now,

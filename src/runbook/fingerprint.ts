@@ -35,15 +35,27 @@ export function shortDigest(digest: string): string {
  * @returns one line for each part that differs; empty when nothing does
  */
 export function diffFingerprints(approved: Fingerprint, now: Fingerprint): string[] {
-  const names = [...new Set([...Object.keys(approved.parts), ...Object.keys(now.parts)])].sort();
+  return diffParts(approved.parts, now.parts, 'when approved');
+}
+
+/**
+ * The same for bare parts.
+ * @param before when the first ones held, such as `when approved`
+ */
+export function diffParts(
+  first: Readonly<Record<string, string>>,
+  second: Readonly<Record<string, string>>,
+  before: string,
+): string[] {
+  const names = [...new Set([...Object.keys(first), ...Object.keys(second)])].sort();
   return names.flatMap((name) => {
-    const was = approved.parts[name];
-    const is = now.parts[name];
+    const was = first[name];
+    const is = second[name];
     if (was === is) return [];
-    if (was === undefined) return [`${name}: not there when approved, now ${shown(is ?? '')}`];
-    if (is === undefined) return [`${name}: ${shown(was)} when approved, gone now`];
+    if (was === undefined) return [`${name}: not there ${before}, now ${shown(is ?? '')}`];
+    if (is === undefined) return [`${name}: ${shown(was)} ${before}, gone now`];
     if (isCutOf(was, is)) return [`${name}: ${cutDigest}`];
-    return [`${name}: ${shown(was)} when approved, ${shown(is)} now`];
+    return [`${name}: ${shown(was)} ${before}, ${shown(is)} now`];
   });
 }
 

@@ -1,4 +1,5 @@
 import type { Signs, Verdict } from './command.js';
+import type { ReasonCode } from './refusal.js';
 import type { Gate, OpenedRun } from './state.js';
 
 /** What the policy needs to know about people; answered by Slack. */
@@ -22,6 +23,18 @@ export interface RequestRef {
   /** ms since the epoch, by the journal's clock: no older message can be its own */
   readonly requestedAt: number;
 }
+
+/** Why somebody is no full, active member of our workspace. */
+export type MemberCode = Extract<
+  ReasonCode,
+  'deactivated' | 'bot' | 'guest' | 'stranger' | 'other_workspace'
+>;
+
+/** What Slack says of a person. `unknown`: it could not be asked, which is neither a yes nor a no. */
+export type Member =
+  | { readonly kind: 'member' }
+  | { readonly kind: 'not_a_member'; readonly code: MemberCode; readonly why: string }
+  | { readonly kind: 'unknown'; readonly why: string };
 
 export interface Roster {
   readonly eligible: readonly string[];

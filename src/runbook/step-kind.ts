@@ -31,6 +31,8 @@ export interface StepContext<Target> extends PlanContext<Target> {
   dataOf(step: string): EventOf<'StepFinished'>['data'] | undefined;
   /** The person whose command led here. */
   readonly requester: string;
+  /** The approval that this step runs under; null when its block needs none. */
+  readonly approval: { readonly gate: number; readonly approvers: readonly string[] } | null;
   /**
    * How a survey of now differs from what was approved for this step, one line each; empty when it does not, or
    * when no approval covers it.

@@ -4,7 +4,7 @@ import type { CommandOf } from '../runbook/command.js';
 import { type BlockRef, blockKey, findBlock, type Step, targetOf } from '../runbook/definition.js';
 import { type Executed, journalExecuted, redactedExecuted } from '../runbook/executed.js';
 import type { Digest } from '../runbook/fingerprint.js';
-import { approvalOf, isChanging, type OpenedRun, stepProgress } from '../runbook/state.js';
+import { approvalOf, type Gate, isChanging, type OpenedRun, stepProgress } from '../runbook/state.js';
 import type { BoundStep, Outcome, Probe, StepContext } from '../runbook/step-kind.js';
 import { driftOf, surveyDrift } from './drift.js';
 import type { Elsewhere } from './elsewhere.js';
@@ -83,6 +83,7 @@ export function createSteps(deps: {
       signal,
       dataOf: (id) => dataOf(state, at.block, id),
       requester: state.requester,
+      approval: approvedBy(approvalOf(state, at.block)),
       drift: (survey) => surveyDrift(approvalOf(state, at.block), step, survey, redact),
     };
   }
@@ -221,6 +222,10 @@ async function withTimeout(
 ): Promise<Outcome> {
   const signal = AbortSignal.any([context.signal, AbortSignal.timeout(timeoutMs)]);
   return bound.run({ ...context, signal });
+}
+
+function approvedBy(gate: Gate | undefined): StepContext<TargetConfig>['approval'] {
+  return gate === undefined ? null : { gate: gate.id, approvers: gate.approvals.map(({ by }) => by) };
 }
 
 /** What a step of this run left: the one of the same block first, for two blocks may use the same name. */

@@ -2,11 +2,11 @@ import type { JobsConfig } from '../config-jobs.js';
 import type { JobName } from '../runbook/jobs/names.js';
 import type { JobsState } from '../runbook/jobs/state.js';
 import type { JobRuns } from '../store/job-runs.js';
-import type { JobsJournal } from '../store/jobs.js';
 import type { ActiveRun, ActiveRuns } from './active.js';
 import { dueTick } from './due.js';
 import type { Executor } from './execute.js';
 import type { Job, JobLog } from './job.js';
+import type { Permits } from './permits.js';
 import type { Run } from './schedules.js';
 import type { Ticks } from './ticks.js';
 
@@ -31,7 +31,7 @@ export function createElections(deps: {
   readonly config: JobsConfig;
   readonly jobs: ReadonlyMap<JobName, Job>;
   readonly ticks: ReadonlyMap<JobName, Ticks>;
-  readonly journal: JobsJournal;
+  readonly permits: Permits;
   readonly runs: JobRuns;
   readonly executor: Executor;
   readonly active: ActiveRuns;
@@ -44,7 +44,7 @@ export function createElections(deps: {
   readonly now: () => number;
   readonly log: JobLog;
 }): Elections {
-  const { config, jobs, ticks, journal, runs, executor, active, now, log } = deps;
+  const { config, jobs, ticks, permits, runs, executor, active, now, log } = deps;
   /** The last moment of each schedule that was dealt with here. */
   const considered = new Map<JobName, number>();
   /** When each schedule is to be looked at again, ms since the epoch. */
@@ -115,10 +115,7 @@ export function createElections(deps: {
         patienceMs: 0,
         signal: entry.signal,
         // Asked under the lock: whoever pauses looks at the locks afterwards, so that one of both sees the other.
-        unwanted: async () => {
-          const { state } = await journal.load();
-          return state.paused[job.name] === null ? null : 'the schedule was switched off';
-        },
+        unwanted: () => permits.bySchedule(job.name),
       });
       if (election.kind === 'elected') {
         return async () => {

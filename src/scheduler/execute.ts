@@ -22,8 +22,8 @@ export interface Execution extends Pick<JobRunStart, 'tick' | 'trigger' | 'by' |
   readonly signal: AbortSignal;
   /** How long it waits for a lock that somebody else has, ms. */
   readonly patienceMs: number;
-  /** Asked once the lock is ours: null to go on, or why the run is not wanted any more. */
-  readonly unwanted?: () => Promise<string | null>;
+  /** Asked once the lock is ours: null to go on, or how a run ends that may not begin. */
+  readonly unwanted?: () => Promise<Verdict | null>;
   /** Runs only when a former run of the job broke off in the middle, whose end it then notes as lost. */
   readonly onlyAfterBroken?: boolean;
   /** Leaves no record of a run that was skipped, or that did nothing. */
@@ -125,7 +125,9 @@ export function createExecutor(deps: {
       const broken = taken === null ? 0 : await runs.abandon(job.name, before, beginningMs);
       if (execution.onlyAfterBroken === true && broken === 0) return await no(noRun);
       if (execution.quiet !== true) row ??= await begin(execution);
-      const why = (await execution.unwanted?.()) ?? stopped(execution.signal);
+      const unwanted = (await execution.unwanted?.()) ?? null;
+      if (unwanted !== null) return await no(unwanted);
+      const why = stopped(execution.signal);
       if (why !== null) return await no({ ...nothing, outcome: 'skipped', summary: `Not run: ${why}.` });
     } catch (error) {
       return no(asking === 'target' ? failureOf(error) : stateGone(error));

@@ -3,7 +3,14 @@ import type { Connection } from '../clients/postgres.js';
 import type { JobsConfig } from '../config-jobs.js';
 import { pauseJobs, resumeJobs } from '../runbook/jobs/decide.js';
 import type { JobName } from '../runbook/jobs/names.js';
-import type { JobOnce, JobOverview, JobReport, JobsChange, JobsPort } from '../runbook/jobs/port.js';
+import type {
+  JobCovers,
+  JobOnce,
+  JobOverview,
+  JobReport,
+  JobsChange,
+  JobsPort,
+} from '../runbook/jobs/port.js';
 import type { JobRuns } from '../store/job-runs.js';
 import type { JobsJournal } from '../store/jobs.js';
 import type { ActiveRuns } from './active.js';
@@ -29,6 +36,7 @@ export function createJobsPort(deps: {
   readonly runs: JobRuns;
   readonly active: ActiveRuns;
   readonly connect: (applicationName: string) => Promise<Connection>;
+  readonly covers: (job: JobName) => Promise<JobCovers>;
   readonly runOnce: (request: JobOnce) => Promise<JobReport>;
   /** Lets what was journaled take effect here at once. */
   readonly wake: () => void;
@@ -85,8 +93,10 @@ export function createJobsPort(deps: {
     target: journal.target,
     retire: config.retire,
     pause,
-    async resume({ jobs: names, by, reason, run }) {
-      const asked = { jobs: names, by, reason, run, operator: true, via: 'command' } as const;
+    about: (job) => ({ program: config[job].command !== undefined, timeoutMs: config[job].timeout }),
+    covers: deps.covers,
+    async resume(change) {
+      const asked = { ...change, via: 'command' } as const;
       const decided = await journal.execute((state) => resumeJobs(state, asked));
       if (decided.kind === 'refused' && decided.code !== 'not_paused') throw new Error(decided.why);
       deps.wake();
@@ -111,6 +121,7 @@ export function createJobsPort(deps: {
           words: inWords(schedule, timezone),
           command: command === undefined ? null : command.argv.join(' '),
           paused,
+          cover: state.covers[job.name],
           waitsFor: standing.waits?.[index] ?? null,
           nextRun: paused === null ? (deps.ticks.get(job.name)?.next(now()) ?? null) : null,
           last: last.get(job.name) ?? null,

@@ -96,5 +96,5 @@ export function createRequests(deps: {
 const pausedMeanwhile = {
   ...nothing,
   outcome: 'skipped',
-  summary: 'Not run: the job was paused after somebody asked for this run.',
+  summary: 'Not run: the schedule was switched off after somebody requested this run.',
 } as const;

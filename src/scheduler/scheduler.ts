@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobsConfig } from '../config-jobs.js';
 import { type JobName, jobNames } from '../runbook/jobs/names.js';
-import type { JobOnce, JobReport, JobsPort } from '../runbook/jobs/port.js';
+import type { JobCovers, JobOnce, JobReport, JobsPort } from '../runbook/jobs/port.js';
 import { initialJobs, type JobRequest, type JobsState } from '../runbook/jobs/state.js';
 import type { JobRuns } from '../store/job-runs.js';
 import type { JobsJournal } from '../store/jobs.js';
@@ -9,8 +9,9 @@ import type { Leases } from '../store/leases.js';
 import { createActiveRuns } from './active.js';
 import { createClockWatch } from './clock-watch.js';
 import { createElections } from './elect.js';
-import type { Executor } from './execute.js';
+import type { Execution, Executor } from './execute.js';
 import type { Job, JobLog } from './job.js';
+import { createPermits } from './permits.js';
 import { createJobsPort } from './port.js';
 import { nothing } from './report.js';
 import { createRequests } from './requests.js';
@@ -63,6 +64,8 @@ export function createScheduler(deps: {
   readonly runs: JobRuns;
   readonly leases: Leases;
   readonly executor: Executor;
+  /** What a job does now, by its configuration and its code. */
+  readonly covers: (job: JobName) => Promise<JobCovers>;
   /** Unique to this life of this process. */
   readonly owner: string;
   readonly log: JobLog;
@@ -82,7 +85,13 @@ export function createScheduler(deps: {
   const active = createActiveRuns();
   const waits = createWaits({ connect, log });
   const clock = createClockWatch(now, deps.monotonic ?? (() => performance.now()));
+  const permits = createPermits({
+    journal,
+    covers: deps.covers,
+    isProgram: (job) => config[job].command !== undefined,
+  });
   const timers: NodeJS.Timeout[] = [];
+  let compared = false;
   let state: JobsState | null = null;
   let stopping = false;
 
@@ -90,7 +99,7 @@ export function createScheduler(deps: {
     config,
     jobs,
     ticks,
-    journal,
+    permits,
     runs,
     executor,
     active,
@@ -146,7 +155,7 @@ export function createScheduler(deps: {
     for (const name of jobNames) {
       const pause = fresh.paused[name];
       const isNew = pause !== null && pause.at !== null && pause.at !== before.paused[name]?.at;
-      if (isNew && !first) active.abort(name, `paused by <@${pause.by}>`);
+      if (isNew && !first) active.abort(name, pause.by === null ? pause.reason : `paused by <@${pause.by}>`);
       if (fresh.resumedAt[name] !== before.resumedAt[name]) {
         elections.lookAnew(name);
         waits.doubt(name);
@@ -159,6 +168,8 @@ export function createScheduler(deps: {
   async function look(): Promise<void> {
     if (stopping || state === null) return;
     const { paused } = state;
+    // A configuration changes with a start alone; files are compared at each run.
+    if (!compared) compared = await permits.compareAll();
     await waits.read(deps.jobs.filter((job) => paused[job.name] === null));
     if (await watch.round()) await elections.takeOver();
   }
@@ -181,6 +192,7 @@ export function createScheduler(deps: {
     once: Pick<JobOnce, 'job' | 'by' | 'dryRun' | 'trigger'>,
     signal: AbortSignal,
     patienceMs: number,
+    unwanted?: Execution['unwanted'],
   ): Promise<JobReport> {
     let entry = active.enter(once.job);
     while (entry === null && !signal.aborted && !stopping) {
@@ -196,6 +208,7 @@ export function createScheduler(deps: {
         timeoutMs: config[once.job].timeout,
         patienceMs,
         signal: AbortSignal.any([entry.signal, signal]),
+        ...(unwanted === undefined ? {} : { unwanted }),
       });
       return report ?? notBegun;
     } finally {
@@ -208,7 +221,9 @@ export function createScheduler(deps: {
     const { job, by, dryRun } = request;
     // A replica that died over the run cannot give its lock back.
     const patienceMs = inherited ? found(jobs, job).ttlSeconds * 1_000 + pace.patienceMs : pace.patienceMs;
-    const report = await runNow({ job, by, dryRun, trigger: 'hand' }, lost, patienceMs);
+    const report = await runNow({ job, by, dryRun, trigger: 'hand' }, lost, patienceMs, () =>
+      permits.onDemand(job, dryRun),
+    );
     return stopping && report.outcome !== 'passed' ? null : report;
   }
 
@@ -242,6 +257,7 @@ export function createScheduler(deps: {
       runs,
       active,
       connect,
+      covers: deps.covers,
       wake: folding,
       now,
       pauseWaitMs: pace.pauseWaitMs,

@@ -81,10 +81,11 @@ describe('a changed configuration changes what was approved', () => {
     };
     expect(await changed({})).toEqual([]);
     expect(await changed({ 'reclaim-gc': { schedule: '5 * * * *' } })).toEqual(['reclaim-gc: schedule']);
-    expect(await changed({ 'retention-cleanup': { outbox: '1d' } })).toEqual(['retention-cleanup: settings']);
+    expect(await changed({ 'retention-cleanup': { outbox: '1d' } })).toEqual(['retention-cleanup: outbox']);
     expect(await changed({ 'dl-reconcile': { command: { argv: ['true'] } } })).toEqual([
       'dl-reconcile: program',
-      'dl-reconcile: settings',
+      'dl-reconcile: expect',
+      'dl-reconcile: env settings',
     ]);
   });
 
@@ -195,14 +196,54 @@ describe('jobs.pause', () => {
 });
 
 describe('jobs.resume', () => {
+  const approval = { run: 7, gate: 1, approvers: ['UBOB'] };
+
+  it('keeps with each schedule who approved exactly what', async () => {
+    await run(jobsResume(deps), { jobs: ['reclaim-gc'] }, context);
+    expect(jobs.asked).toMatchObject([
+      {
+        given: {
+          approval,
+          parts: { 'reclaim-gc': { schedule: '0 * * * * (UTC)', program: 'm10bot itself' } },
+        },
+      },
+    ]);
+    const seen = await jobs.port.overview();
+    expect(seen.find(({ job }) => job === 'reclaim-gc')?.cover).toMatchObject({ approval });
+  });
+
+  it('switches nothing on without an approval, nor when what the jobs do is not what was approved', async () => {
+    const bare = await run(jobsResume(deps), all, { ...context, approval: null });
+    expect(bare).toMatchObject({ result: 'failed', summary: expect.stringMatching(/no approval covers it/) });
+    const drift = () => ['reclaim-gc: program: ./a when approved, ./b now'];
+    const other = await run(jobsResume(deps), all, { ...context, drift });
+    expect(other).toMatchObject({ result: 'failed', output: drift()[0] });
+    jobs.port.covers = async () => ({ kind: 'failed', why: 'no right to read ./a' });
+    const unread = await run(jobsResume(deps), all, context);
+    expect(unread).toMatchObject({ result: 'failed', summary: expect.stringMatching(/no right to read/) });
+    expect(jobs.asked).toEqual([]);
+  });
+
+  it('approves anew what is on without an approval', async () => {
+    jobs.set('reclaim-gc', { paused: null, cover: null });
+    expect(await probe(jobsResume(deps), { jobs: ['reclaim-gc'] }, context)).toMatchObject({
+      kind: 'not_done',
+    });
+    await run(jobsResume(deps), { jobs: ['reclaim-gc'] }, context);
+    expect(jobs.asked).toMatchObject([{ given: { jobs: ['reclaim-gc'], approval } }]);
+  });
+
   it('switches on what is off, and shows why it had been', async () => {
     jobs.set('dl-reconcile', { paused: { by: 'UCAROL', reason: 'it was slow', at: 1, run: null } });
-    jobs.set('reclaim-gc', { paused: null, nextRun: 1 });
+    expect(await run(jobsResume(deps), { jobs: ['reclaim-gc'] }, context)).toMatchObject({
+      result: 'passed',
+    });
+    jobs.asked.length = 0;
     const outcome = await run(jobsResume(deps), all, context);
     expect(outcome).toMatchObject({ result: 'passed', summary: 'the schedules of all 5 jobs are on' });
     expect(outcome.output).toMatch(/dl-reconcile had been switched off: it was slow/);
     expect(jobs.asked).toMatchObject([
-      { what: 'resume', given: { jobs: jobNames.filter((j) => j !== 'reclaim-gc'), by: 'UALICE', run: 7 } },
+      { what: 'resume', given: { jobs: jobNames.filter((j) => j !== 'reclaim-gc'), by: 'UALICE', approval } },
     ]);
     expect(await run(jobsResume(deps), all, context)).toMatchObject({ result: 'passed' });
     expect(jobs.asked).toHaveLength(1);
@@ -211,7 +252,7 @@ describe('jobs.resume', () => {
   it('after a crash: what is on is on', async () => {
     const args = { jobs: ['reclaim-gc'] };
     expect(await probe(jobsResume(deps), args, context)).toMatchObject({ kind: 'not_done' });
-    await jobs.port.resume({ jobs: ['reclaim-gc'], by: 'UALICE', reason: '', run: 7 });
+    await run(jobsResume(deps), args, context);
     expect(await probe(jobsResume(deps), args, context)).toMatchObject({ kind: 'done' });
     expect(await probe(jobsResume(deps), all, context)).toMatchObject({ kind: 'not_done' });
   });

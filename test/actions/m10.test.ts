@@ -2,6 +2,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { deadLetterReplay } from '../../src/actions/dead-letter-replay.js';
 import { locksRelease } from '../../src/actions/locks-release.js';
+import { outboxRetry } from '../../src/actions/outbox-retry.js';
 import { replaysCleanup } from '../../src/actions/replays-cleanup.js';
 import { streamNames } from '../../src/clients/m10/stream-names.js';
 import type { TargetConfig } from '../../src/config.js';
@@ -311,6 +312,61 @@ describe('dead-letter.replay', () => {
     expect(await run(kind, args, contextOf({ ...target, redisUrl: null }))).toMatchObject({
       result: 'failed',
       summary: expect.stringContaining('has no Redis in the configuration'),
+    });
+  });
+});
+
+describe('outbox.retry', () => {
+  const kind = outboxRetry();
+  const args = { event: 7 };
+  const event = async (columns: string, values: string) => {
+    await ask('TRUNCATE m10_recovery.outbox');
+    await ask(`INSERT INTO m10_recovery.outbox (id, aggregate_type, aggregate_id, event_type, payload, ${columns})
+      VALUES (7, 'candidate', '7', 'http:notify', '{}', ${values})`);
+  };
+  const row = async () =>
+    (
+      await ask(
+        'SELECT retry_count, next_retry_at IS NULL AS due, processed_at IS NULL AS pending FROM m10_recovery.outbox',
+      )
+    )[0];
+  const waits = () => event('retry_count, next_retry_at', `3, now() + interval '1 hour'`);
+  const dead = () =>
+    event('retry_count, last_error, processed_at', `5, 'Dead letter after 5 tries: 503', now()`);
+
+  it('makes an event due, and brings a dead letter back', async () => {
+    await waits();
+    expect(await survey(kind, args)).toMatchObject({
+      parts: { 'event type': 'http:notify', 'given up': 'no' },
+      warnings: [expect.stringMatching(/waits for its next try/)],
+    });
+    expect(await probe(kind, args, contextOf(target))).toMatchObject({ kind: 'not_done' });
+    expect(await run(kind, args, contextOf(target))).toMatchObject({ result: 'passed' });
+    expect(await row()).toEqual({ retry_count: 3, due: true, pending: true });
+    expect(await probe(kind, args, contextOf(target))).toMatchObject({ kind: 'done' });
+    await dead();
+    expect(await survey(kind, args)).toMatchObject({ parts: { 'given up': 'yes' } });
+    expect(await run(kind, args, contextOf(target))).toMatchObject({ result: 'passed' });
+    expect(await row()).toEqual({ retry_count: 0, due: true, pending: true });
+  });
+
+  it('says what is in the way', async () => {
+    await ask('TRUNCATE m10_recovery.outbox');
+    expect(await survey(kind, args)).toMatchObject({
+      kind: 'failed',
+      why: expect.stringMatching(/no event 7/),
+    });
+    expect(await run(kind, args, contextOf(target))).toMatchObject({ result: 'failed' });
+    expect(await survey(kind, args, nowhere())).toMatchObject({ kind: 'failed' });
+    expect(await run(kind, args, contextOf(nowhere()))).toMatchObject({ result: 'failed' });
+    expect(await probe(kind, args, contextOf(nowhere()))).toMatchObject({ kind: 'unknown' });
+  });
+
+  it('is running while its session lives', async () => {
+    await waits();
+    const context = contextOf(target);
+    await whileItsSessionLives(context.applicationName, async () => {
+      expect(await probe(kind, args, context)).toMatchObject({ kind: 'running' });
     });
   });
 });

@@ -34,7 +34,7 @@ describe('verdict', () => {
     [USERS.bot, [], 'bot'],
     [USERS.slackbot, [], 'bot'],
     [USERS.dora, [], 'deactivated'],
-    ['U0NOBODY01', [], 'lookup_failed'],
+    ['U0NOBODY01', [], 'stranger'],
     [USERS.bob, ['no-such-list'], 'lookup_failed'],
   ])('of %s for %j is %s', async (user, lists, expected) => {
     const verdict = await people.verdict(user, lists);

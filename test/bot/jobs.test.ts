@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BotApp } from '../../src/bot/app.js';
-import { jobNames } from '../../src/runbook/jobs/names.js';
+import { besideHold } from '../../src/runbook/beside.js';
+import { resumeJobs } from '../../src/runbook/jobs/decide.js';
+import { type JobName, jobNames } from '../../src/runbook/jobs/names.js';
 import { createJobRuns } from '../../src/store/job-runs.js';
 import { createJobsJournal, type JobsJournal, jobsStream } from '../../src/store/jobs.js';
+import { approvalOf, asApproved } from '../scheduler/place.js';
 import { overview, run } from './render/jobs-sample.js';
 import { CHANNELS, createScene, type Scene, USERS } from './support.js';
 
@@ -24,11 +27,25 @@ beforeAll(async () => {
     advice: '',
     durationMs: 5,
   });
-  const jobs = { target, overview: async () => overview(), log: runs.log };
-  bot = await scene.startBot('socket', { jobs: { jobs, jobsJournal: journal } });
+  const jobs = {
+    target,
+    overview: async () => overview(),
+    log: runs.log,
+    about: () => ({ program: false, timeoutMs: 60_000 }),
+    covers: async () => ({ kind: 'read' as const, parts: doesNow }),
+  };
+  bot = await scene.startBot('socket', {
+    jobs: { jobs, jobsJournal: journal },
+    targets: [target, besideHold(target)],
+  });
 });
 afterAll(() => scene.close());
 
+/** What each job does now. */
+let doesNow: Record<string, string> = asApproved;
+/** What the step does once a second person has approved it. */
+const approved = (jobs: readonly JobName[]) =>
+  journal.execute((state) => resumeJobs(state, approvalOf(jobs, USERS.alice)));
 const told = () => scene.events(jobsStream(target));
 const inChannel = (words: string) => scene.people.waitFor(CHANNELS.incident, (m) => m.text.includes(words));
 
@@ -44,13 +61,22 @@ describe('/m10 jobs', () => {
     expect(await told()).toEqual([]);
   });
 
-  it('lets operators switch schedules on', async () => {
+  it('lets operators ask for schedules to be switched on, which a second person approves', async () => {
     expect((await scene.ask(USERS.dave, '/m10 jobs resume all')).text).toContain('Only listed operators');
-    expect(await told()).toEqual([]);
-    expect((await scene.ask(USERS.alice, '/m10 jobs resume all')).text).toContain('Switched on: ');
-    expect(await told()).toMatchObject([
-      { type: 'JobsResumed', jobs: jobNames, by: USERS.alice, run: null, via: 'command' },
+    const asked = await scene.ask(USERS.alice, '/m10 jobs resume all the backlog is gone');
+    expect(asked.text).toMatch(/^Run 1: switching on .* is asked for/);
+    expect((await scene.state(1)).runbook.operations).toMatchObject([
+      {
+        title: 'Switch on all schedules: the backlog is gone',
+        on: target,
+        beside: true,
+        gate: { approvals: 1 },
+        steps: [{ uses: 'jobs.resume', with: { jobs: 'all' } }],
+      },
     ]);
+    expect(await told()).toEqual([]);
+    await scene.ask(USERS.alice, '/m10 close enough');
+    await approved(jobNames);
     expect((await scene.ask(USERS.alice, '/m10 jobs resume reclaim-gc')).text).toContain(
       'switched on already',
     );
@@ -72,7 +98,7 @@ describe('/m10 jobs', () => {
     expect(jobNames.every((job) => state.paused[job] !== null)).toBe(true);
   });
 
-  it('lets operators ask for a run, one at a time, also of a job that is off', async () => {
+  it('lets operators ask for a dry run, one at a time, also of a job that is off', async () => {
     expect((await scene.ask(USERS.dave, '/m10 jobs run dl-reconcile')).text).toContain(
       'Only listed operators',
     );
@@ -85,9 +111,29 @@ describe('/m10 jobs', () => {
       by: USERS.alice,
       dryRun: true,
     });
-    const again = await scene.ask(USERS.alice, '/m10 jobs run dl-reconcile');
+    const again = await scene.ask(USERS.alice, '/m10 jobs run dl-reconcile --dry-run');
     expect(again.text).toContain('has not ended yet');
     expect(again.text).toContain(`<@${USERS.alice}>`);
+  });
+
+  it('lets no operator alone run what deletes, unless its schedule is on as it was approved', async () => {
+    const before = (await told()).length;
+    const asked = await scene.ask(USERS.alice, '/m10 jobs run retention-cleanup');
+    expect(asked.text).toMatch(/^Run 2: one run of .*it deletes rows, and the schedule of .* is off\.$/);
+    expect((await scene.state(2)).runbook.operations).toMatchObject([
+      { steps: [{ uses: 'jobs.run', with: { job: 'retention-cleanup', 'dry-run': false } }] },
+    ]);
+    await scene.ask(USERS.alice, '/m10 close enough');
+    await approved(['retention-cleanup']);
+    doesNow = { program: 'another' };
+    expect((await scene.ask(USERS.alice, '/m10 jobs run retention-cleanup')).text).toMatch(
+      /not what was approved any more/,
+    );
+    await scene.ask(USERS.alice, '/m10 close enough');
+    expect((await told()).slice(before).map(({ type }) => type)).toEqual(['JobsResumed']);
+    doesNow = asApproved;
+    expect((await scene.ask(USERS.alice, '/m10 jobs run retention-cleanup')).text).toMatch(/A run of/);
+    expect((await told()).at(-1)).toMatchObject({ type: 'JobRunRequested', job: 'retention-cleanup' });
   });
 
   it('records each no for the channel', async () => {

@@ -7,6 +7,7 @@ import { type Parsed, parse } from '../../src/commands/parse.js';
 import type { Reply } from '../../src/commands/reply.js';
 import { runCommand } from '../../src/commands/run-command.js';
 import { createM10 } from '../../src/main/m10.js';
+import { resumeJobs } from '../../src/runbook/jobs/decide.js';
 import type { M10Port } from '../../src/runbook/jobs/m10-port.js';
 import { noJobs } from '../../src/runbook/jobs/port.js';
 import { createJobsJournal, type JobsJournal, jobsStream } from '../../src/store/jobs.js';
@@ -14,6 +15,7 @@ import { nextRunNumber } from '../../src/store/sequences.js';
 import { targetNames } from '../../src/store/target-names.js';
 import { after, before, createWorld, sql, type World } from '../checks/world.js';
 import { runbook } from '../runbook/spec.js';
+import { approvalOf, asApproved } from '../scheduler/place.js';
 import { type FreshRedis, freshRedis } from '../support/database.js';
 import { CHANNELS, createScene, type Scene, USERS } from './support.js';
 
@@ -38,6 +40,7 @@ beforeAll(async () => {
   deps = {
     incidentChannel: CHANNELS.incident,
     operators: [USERS.alice, USERS.carol],
+    member: scene.accessFor().member,
     targets,
     runs: scene.runs,
     journalDiffers: async () => null,
@@ -49,13 +52,17 @@ beforeAll(async () => {
     floors: { production: { approvals: 2, expires: 60_000 } },
     planOf: async () => ({ steps: [], targets: [], sql: [], warnings: [] }),
     targetStates: async () => [],
-    jobs: noJobs,
+    jobs: { ...noJobs, covers: async () => ({ kind: 'read', parts: doesNow }) },
     jobsJournal: journal,
     m10,
     undelivered: async () => ({ waiting: [], refused: [] }),
     describe: () => '',
   };
+  // The outbox processor's schedule was approved: what it delivers may be made due by one operator.
+  await journal.execute((state) => resumeJobs(state, approvalOf(['outbox-processor'], USERS.alice)));
 });
+/** What the outbox processor does now. */
+let doesNow: Record<string, string> = asApproved;
 afterAll(async () => {
   await scene.close();
   await redis.drop();
@@ -301,6 +308,24 @@ describe('quick changes', () => {
         why: expect.stringContaining(why),
       });
     }
+  });
+
+  it('makes nothing due for one operator alone, unless the schedule that delivers it is as approved', async () => {
+    await event(2, failing);
+    doesNow = { program: 'another' };
+    const known = (await operations()).length;
+    const asked = await say('outbox retry 2');
+    doesNow = asApproved;
+    expect(asked).toMatchObject({
+      text: expect.stringMatching(/is asked for.*outbox-processor is not what was approved any more/),
+    });
+    const { beside } = await deps.board.now();
+    expect(beside?.runbook.operations).toMatchObject([
+      { title: 'Deliver outbox event 2 again', steps: [{ uses: 'outbox.retry', with: { event: 2 } }] },
+    ]);
+    expect(await say('close never mind')).toMatchObject({ kind: 'done' });
+    expect((await operations()).length).toBe(known);
+    expect((await row(2))?.due).not.toBe(true);
   });
 
   it('leaves a dead letter alone that a younger event has replaced', async () => {

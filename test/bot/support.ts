@@ -93,7 +93,11 @@ export async function createScene(name: string, options: SlackStandInOptions = {
   }
 
   /** A bot that is not started. */
-  function makeBot(mode: 'socket' | 'http' = 'socket', changes: Partial<BotDeps> = {}): BotApp {
+  function makeBot(
+    mode: 'socket' | 'http' = 'socket',
+    changes: Partial<BotDeps> = {},
+    operators: readonly string[] = [USERS.alice],
+  ): BotApp {
     const delivery: SlackConfig['delivery'] =
       mode === 'socket'
         ? { kind: 'socket', appToken: slack.tokens.app }
@@ -101,7 +105,7 @@ export async function createScene(name: string, options: SlackStandInOptions = {
     const bot = createBotApp({
       config: {
         slack: slackConfig(delivery),
-        operators: [USERS.alice],
+        operators: [...operators],
         targets: { staging: target('staging'), production: target('production') },
       },
       slack: accessFor(delivery),
@@ -133,8 +137,9 @@ export async function createScene(name: string, options: SlackStandInOptions = {
   async function startBot(
     mode: 'socket' | 'http' = 'socket',
     changes: Partial<BotDeps> = {},
+    operators: readonly string[] = [USERS.alice],
   ): Promise<BotApp> {
-    const bot = makeBot(mode, changes);
+    const bot = makeBot(mode, changes, operators);
     await bot.start();
     if (mode === 'http')
       await people.setMode({ mode: { http: `http://127.0.0.1:${bot.port()}/slack/events` } });

@@ -1,3 +1,4 @@
+import { settingsOf } from '../../src/checks/jobs/settings.js';
 import { type JobsConfig, JobsFile, jobsConfig } from '../../src/config-jobs.js';
 import { type JobName, jobNames } from '../../src/runbook/jobs/names.js';
 import type { JobOverview, JobReport, JobRunRecord, JobsPort } from '../../src/runbook/jobs/port.js';
@@ -10,6 +11,7 @@ const fresh = (job: JobName, config: JobsConfig): JobOverview => ({
   words: `on ${config[job].schedule}`,
   command: null,
   paused: { by: null, reason: 'not switched on yet', at: null, run: null },
+  cover: null,
   waitsFor: [],
   nextRun: null,
   last: null,
@@ -17,9 +19,11 @@ const fresh = (job: JobName, config: JobsConfig): JobOverview => ({
   failures: 0,
 });
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
 export interface PlayedJobs {
   readonly config: JobsConfig;
-  readonly port: JobsPort;
+  readonly port: Writable<JobsPort>;
   /** Changes what is seen of a job from the next look on. */
   set(job: JobName, seen: Partial<JobOverview>): void;
   readonly records: JobRunRecord[];
@@ -59,12 +63,17 @@ export function playedJobs(section: Record<string, unknown> = {}): PlayedJobs {
         played.asked.push({ what: 'pause', given: change });
         const { by, reason, run } = change;
         for (const job of change.jobs)
-          set(job, { paused: { by, reason, at: Date.now(), run }, nextRun: null });
+          set(job, { paused: { by, reason, at: Date.now(), run }, cover: null, nextRun: null });
       },
       async resume(change) {
         played.asked.push({ what: 'resume', given: change });
-        for (const [i, job] of change.jobs.entries()) set(job, { paused: null, nextRun: nextRun + i });
+        for (const [i, job] of change.jobs.entries()) {
+          const cover = { approval: change.approval, parts: change.parts[job] ?? {} };
+          set(job, { paused: null, cover, nextRun: nextRun + i });
+        }
       },
+      about: (job) => ({ program: config[job].command !== undefined, timeoutMs: config[job].timeout }),
+      covers: async (job) => ({ kind: 'read', parts: settingsOf(config, job) }),
       async runOnce({ signal: _, ...given }) {
         played.asked.push({ what: 'runOnce', given });
         return played.report;

@@ -23,7 +23,8 @@ const context = (timeoutMs = 60_000) =>
   contextOf(world.target({ databaseUrl: 'postgresql://u@127.0.0.1:1/none' }), {
     signal: AbortSignal.timeout(timeoutMs),
   });
-const switchOn = () => jobs.port.resume({ jobs: jobNames, by: 'UALICE', reason: '', run: 7 });
+const approved = { approval: { run: 7, gate: 1, approvers: ['UBOB'] }, parts: {} };
+const switchOn = () => jobs.port.resume({ jobs: jobNames, by: 'UALICE', reason: '', ...approved });
 const on = { jobs: 'all', state: 'on' };
 const off = { jobs: 'all', state: 'off' };
 

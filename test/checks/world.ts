@@ -195,6 +195,7 @@ export function contextOf(
     signal: given.signal ?? new AbortController().signal,
     dataOf: (step) => JSON.parse(JSON.stringify(given.data?.[step] ?? null)) ?? undefined,
     requester: 'UALICE',
+    approval: { gate: 1, approvers: ['UBOB'] },
     drift: () => [],
   };
 }

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -19,9 +19,21 @@ let plays: { readonly calm: Play; readonly killed: Play };
 beforeAll(async () => {
   [theatre, shelf] = await Promise.all([openTheatre(), openShelf()]);
   const retire = [['/bin/sh', '-c', `echo "$DATABASE_URL" >> '${retired()}'`]];
-  const [calm, killed] = await Promise.all([open('jobs: handed over', { retire }), open('jobs: killed')]);
+  await writeProgram('honest');
+  const command = { argv: [program()] };
+  const [calm, killed] = await Promise.all([
+    open('jobs: handed over', { retire, 'dl-reconcile': { schedule: often, command } }),
+    open('jobs: killed'),
+  ]);
   plays = { calm, killed };
 }, 180_000);
+/** The team's own program in place of a job, which leaves a mark of what it is. */
+const program = () => join(shelf.directory, 'reconcile');
+const marks = () => join(shelf.directory, 'marks');
+async function writeProgram(mark: string): Promise<void> {
+  await writeFile(program(), `#!/bin/sh\necho ${mark} >> '${marks()}'\necho '{"scanned": 0}'\n`);
+  await chmod(program(), 0o755);
+}
 const retired = () => join(shelf.directory, 'retired');
 afterAll(async () => {
   await theatre.close();
@@ -115,8 +127,73 @@ describe('the last phase, and what comes after it', () => {
     await play.say('dave', '/m10 jobs resume matview-refresh');
     await told(play, 'dave', /operators/);
     await play.say('carol', '/m10 jobs resume matview-refresh');
+    await approve(play, 1, 2);
     await until('it runs again', async () => (await jobEvents(play, 'JobsResumed')).length === 2);
-    expect(await jobsShown(play, /matview-refresh/)).not.toMatch(/Paused/);
+    expect(await jobsShown(play, /Approved by @bob in run 2/)).not.toMatch(/Paused/);
+    await play.message('run:2:closed');
+  });
+
+  it('one operator alone deletes nothing: a clean-up whose schedule is off waits for a second person', async () => {
+    await play.query(
+      'production',
+      `INSERT INTO m10_recovery.replay_log (original_msg_id, dl_msg_id, replayed_at)
+       SELECT 'old-' || i, 'x', now() - interval '90 days' FROM generate_series(1, 500) AS i`,
+    );
+    const old = async () =>
+      (
+        await play.query(
+          'production',
+          `SELECT count(*)::int AS rows FROM m10_recovery.replay_log WHERE original_msg_id LIKE 'old-%'`,
+        )
+      )[0]?.rows;
+    await play.say('carol', '/m10 jobs pause retention-cleanup');
+    await play.say('carol', '/m10 jobs run retention-cleanup');
+    const asked = await gate(play, 1, 3);
+    expect(words(asked)).toMatch(/replay log entries older than 30 days/);
+    await play.react('carol', asked);
+    await play.message('run:3:rejected', (m) => /you asked for it/.test(m.text));
+    expect(await old()).toBe(500);
+    expect((await runsOf(play, 'retention-cleanup')).map(({ trigger }) => trigger)).toEqual(['runbook']);
+    await approve(play, 1, 3);
+    await play.message('run:3:closed');
+    expect(await old()).toBe(0);
+  });
+
+  it('a guest runs no job, although an operator by the list', async () => {
+    const before = (await runsOf(play, 'reclaim-gc')).filter(({ trigger }) => trigger === 'hand').length;
+    await play.trial.people.setUser({ user: USERS.carol, isRestricted: true });
+    try {
+      await play.say('carol', '/m10 jobs run reclaim-gc');
+      await told(play, 'carol', /you are a guest/);
+    } finally {
+      await play.trial.people.setUser({ user: USERS.carol, isRestricted: false });
+    }
+    // Back among the members, the same words do it, for the schedule is approved.
+    await play.say('carol', '/m10 jobs run reclaim-gc');
+    await play.message('jobs:production:run:2', (m) => /passed/.test(m.text));
+    const byHand = (await runsOf(play, 'reclaim-gc')).filter(({ trigger }) => trigger === 'hand');
+    expect(byHand).toHaveLength(before + 1);
+  });
+
+  it('a program that is changed after the approval is not run once, and the channel is told once', async () => {
+    const said = async () => (await readFile(marks(), 'utf8')).split('\n').filter((mark) => mark !== '');
+    const before = (await said()).length;
+    await until('it runs by its schedule', async () => (await said()).length > before);
+    await writeProgram('changed');
+    await until('it is switched off', async () => (await jobEvents(play, 'ScheduleVoided')).length > 0);
+    const message = await play.text(/`dl-reconcile` is not what was approved any more/);
+    expect(words(message)).toMatch(/program file: .*reconcile/);
+    expect(words(message)).toMatch(/\/m10 jobs resume dl-reconcile/);
+    // One operator alone does not get it run either.
+    await play.say('carol', '/m10 jobs run dl-reconcile');
+    const asked = await gate(play, 1, 4);
+    await play.react('bob', asked, 'x');
+    await play.message('run:4:closed');
+    expect(await said()).not.toContain('changed');
+    expect(await aboutJobs(play, /not what was approved/)).toHaveLength(1);
+    expect(await jobsShown(play, /Off: what it does has changed since it was approved/)).toMatch(
+      /dl-reconcile/,
+    );
   });
 
   it('a job that fails tells the channel at 1 and at 3, and once when it works again', async () => {
@@ -135,26 +212,26 @@ describe('the last phase, and what comes after it', () => {
     ]);
     expect(await told('JobAlarmCleared')).toMatchObject([{ job: 'matview-refresh' }]);
     await until('the channel was told', async () => (await aboutJobs(play, /^✅/)).length > 0);
-    const alarms = await aboutJobs(play, /^🔴/);
+    const alarms = await aboutJobs(play, /^🔴 matview-refresh/);
     expect(alarms).toHaveLength(2);
     expect(alarms.map(words).join(), 'what can be done now').toMatch(/CREATE UNIQUE INDEX/);
   });
 
   it('a rollback pauses them first, and leaves them off', async () => {
     await play.say('alice', '/m10 rollback the shop is slow since');
-    await approve(play, 1, 2);
-    await play.message('run:2:closed', (m) => /Rolled back/.test(m.text), 90_000);
-    const steps = (await eventsOf(play, 'StepFinished', 2)).map((e) => String(e.step));
+    await approve(play, 1, 5);
+    await play.message('run:5:closed', (m) => /Rolled back/.test(m.text), 90_000);
+    const steps = (await eventsOf(play, 'StepFinished', 5)).map((e) => String(e.step));
     expect(steps[0]).toBe('rollback.pause-jobs');
     expect(await play.revision('production')).toBe(revisions.before);
     const [late] = await play.query(
       'state',
       `SELECT count(*)::int AS runs FROM m10bot.job_runs, m10bot.events
-       WHERE stream = 'run:2' AND type = 'StepFinished' AND data ->> 'step' = 'rollback.pause-jobs'
+       WHERE stream = 'run:5' AND type = 'StepFinished' AND data ->> 'step' = 'rollback.pause-jobs'
          AND started_at > events.at`,
     );
     expect(late?.runs, 'runs after the pause').toBe(0);
-    const shown = await jobsShown(play, /Paused by @alice .*in run 2: 022 is taken back/);
+    const shown = await jobsShown(play, /Paused by @alice .*in run 5: 022 is taken back/);
     expect(shown).not.toMatch(/Next run: /);
   });
 });

@@ -121,16 +121,6 @@ describe('quick changes', () => {
     expect(await holder('m10:reconcile_dl')).toBe('worker-3:4711');
   });
 
-  it('make a failed event due, once', async () => {
-    await play.say('alice', '/m10 outbox retry 7001');
-    await operation(/Make outbox event 7001 of production due again: done/);
-    const [row] = await play.query(
-      'production',
-      'SELECT next_retry_at, retry_count FROM m10_recovery.outbox WHERE id = 7001',
-    );
-    expect(row).toEqual({ next_retry_at: null, retry_count: 3 });
-  });
-
   it('are for operators, and a refusal is seen by all', async () => {
     await play.say('dave', '/m10 locks cleanup');
     await told(play, 'dave', /Only listed operators/);
@@ -138,10 +128,27 @@ describe('quick changes', () => {
   });
 });
 
+it('a failed event is made due with a second person, for nobody approved the schedule that delivers it', async () => {
+  await play.say('alice', '/m10 outbox retry 7001');
+  const request = await gate(play, 1, 2);
+  expect(words(request)).toMatch(/Deliver outbox event 7001 again/);
+  const due = async () =>
+    (
+      await play.query(
+        'production',
+        'SELECT next_retry_at, retry_count FROM m10_recovery.outbox WHERE id = 7001',
+      )
+    )[0];
+  expect((await due())?.next_retry_at).not.toBeNull();
+  await play.react('bob', request);
+  await closed(2);
+  expect(await due()).toEqual({ next_retry_at: null, retry_count: 3 });
+});
+
 describe('a lock is released', () => {
   it("with Bob's ✅, while a migration run is open, and not with Alice's own", async () => {
     await play.say('alice', '/m10 locks release m10:reconcile_dl');
-    const request = await gate(play, 1, 2);
+    const request = await gate(play, 1, 3);
     const text = words(request);
     expect(text).toContain('Release the lock m10:reconcile_dl');
     expect(text).toMatch(/worker-3:4711 has held it for \d+/);
@@ -150,16 +157,16 @@ describe('a lock is released', () => {
     expect(text).not.toMatch(/022_m10|goes from|phase/);
 
     const status = await shown('/m10 status', /^🟡 Run 1 /);
-    expect(status).toMatch(/Beside it, run 2: Release the lock m10:reconcile_dl · waiting for approval/);
+    expect(status).toMatch(/Beside it, run 3: Release the lock m10:reconcile_dl · waiting for approval/);
 
     await play.react('alice', request);
-    await happened(play, 'ReactionRejected', { by: USERS.alice, code: 'own_request' }, 2);
+    await happened(play, 'ReactionRejected', { by: USERS.alice, code: 'own_request' }, 3);
     expect(await holder('m10:reconcile_dl')).toBe('worker-3:4711');
 
     await play.react('bob', request);
-    await closed(2);
+    await closed(3);
     expect(await holder('m10:reconcile_dl')).toBeUndefined();
-    const end = words(await play.text(/Run 2 is closed: Done/));
+    const end = words(await play.text(/Run 3 is closed: Done/));
     expect(end).toMatch(/m10:reconcile_dl of production was taken from worker-3:4711/);
     expect(end).not.toMatch(/022_m10|rollback|preflight/);
     expect(await eventsOf(play, 'RunClosed')).toEqual([]);
@@ -168,20 +175,20 @@ describe('a lock is released', () => {
   it('is void when the lock has changed hands, and the channel is told the difference', async () => {
     await take('m10:reclaim_gc', 'worker-3:4711');
     await play.say('alice', '/m10 locks release m10:reclaim_gc');
-    const request = await gate(play, 1, 3);
+    const request = await gate(play, 1, 4);
     await play.query('production', "SELECT m10_recovery.release_lock('m10:reclaim_gc', 'worker-3:4711')");
     await take('m10:reclaim_gc', 'worker-9:1');
     await play.react('bob', request);
-    await closed(3);
-    const voided = await play.message('run:3:gate:1', (m) => /Void/.test(m.text));
+    await closed(4);
+    const voided = await play.message('run:4:gate:1', (m) => /Void/.test(m.text));
     expect(words(voided)).toMatch(/release: holder: worker-3:4711 when approved, worker-9:1 now/);
     expect(await holder('m10:reclaim_gc')).toBe('worker-9:1');
-    expect(await eventsOf(play, 'StepStarted', 3)).toEqual([]);
+    expect(await eventsOf(play, 'StepStarted', 4)).toEqual([]);
   });
 
   it('comes to an end when the bot is killed in the middle of it', async () => {
     await play.say('alice', '/m10 locks release m10:reclaim_gc');
-    const request = await gate(play, 1, 4);
+    const request = await gate(play, 1, 5);
     const blocker = new pg.Client({ connectionString: play.trial.databases.production });
     blocker.on('error', () => undefined);
     await blocker.connect();
@@ -200,8 +207,8 @@ describe('a lock is released', () => {
       await blocker.end();
     }
     await play.trial.startBot();
-    await closed(4);
-    expect(await eventsOf(play, 'RunClosed', 4)).toMatchObject([{ outcome: 'operation-done' }]);
+    await closed(5);
+    expect(await eventsOf(play, 'RunClosed', 5)).toMatchObject([{ outcome: 'operation-done' }]);
     expect(await holder('m10:reclaim_gc')).toBeUndefined();
   });
 });
@@ -215,11 +222,11 @@ it('the replay log is cleaned up by as much as was shown', async () => {
   );
   // As some clients send it.
   await play.say('alice', '/m10 replays cleanup \u2014older-than 30d');
-  const request = await gate(play, 1, 5);
+  const request = await gate(play, 1, 6);
   expect(words(request)).toMatch(/Delete 1,500 entries of the replay log, older than 30 days/);
   await play.react('bob', request);
-  await closed(5);
-  await play.text(/Run 5 is closed: Done.*Deleted 1500 entries/s);
+  await closed(6);
+  await play.text(/Run 6 is closed: Done.*Deleted 1500 entries/s);
   const [left] = await play.query('production', 'SELECT count(*)::int AS count FROM m10_recovery.replay_log');
   expect(left).toEqual({ count: 100 });
 });
@@ -235,11 +242,11 @@ it('a dead letter is put back once', async () => {
       ...['candidate_id', '7', 'original_msg_id', original, 'reason', 'max retries'],
     )) ?? '';
   await play.say('alice', `/m10 replay ${original}`);
-  const request = await gate(play, 1, 6);
+  const request = await gate(play, 1, 7);
   expect(words(request)).toContain('Reason: max retries');
   await play.react('bob', request);
-  await closed(6);
-  await play.text(new RegExp(`Run 6 is closed: Done.*${letter} of production is back`, 's'));
+  await closed(7);
+  await play.text(new RegExp(`Run 7 is closed: Done.*${letter} of production is back`, 's'));
   const back = await redis.xrange(streamNames.main, `(${original}`, '+');
   expect(back).toHaveLength(1);
 
@@ -253,16 +260,16 @@ it('stopping means both runs, and the operation is over then', async () => {
   await play.say('alice', '/m10 next');
   await gate(play, 2, 1);
   await play.say('alice', '/m10 locks release m10:retention_cleanup');
-  const request = await gate(play, 1, 7);
-  // One at a time; the refused one has taken number 8.
+  const request = await gate(play, 1, 8);
+  // One at a time; the refused one has taken number 9.
   await play.say('carol', '/m10 replays cleanup --older-than 1d');
-  await told(play, 'carol', /Run 7 is another operation on production/);
+  await told(play, 'carol', /Run 8 is another operation on production/);
 
   await play.say('dave', '/m10 stop what is that');
-  await closed(7);
+  await closed(8);
   await happened(play, 'StopRequested', { by: USERS.dave }, 1);
   await play.react('bob', request);
-  await happened(play, 'ReactionRejected', { by: USERS.bob, code: 'run_closed' }, 7);
+  await happened(play, 'ReactionRejected', { by: USERS.bob, code: 'run_closed' }, 8);
   expect(await holder('m10:retention_cleanup')).toBe('worker-3:4711');
   // The migration's run is stopped and open, as ever.
   await play.say('alice', '/m10 resume');
@@ -271,17 +278,17 @@ it('stopping means both runs, and the operation is over then', async () => {
 
 it('a failure asks in its own message, without a word of the migration', async () => {
   await play.say('alice', '/m10 locks release m10:retention_cleanup');
-  await approveWhile(9, async () => {
+  await approveWhile(10, async () => {
     // From here to the step the row is locked: the release does not get through.
-    await happened(play, 'StepFinished', { result: 'failed' }, 9);
+    await happened(play, 'StepFinished', { result: 'failed' }, 10);
   });
-  const prompt = await play.message('run:9:prompt:', (m) => buttons(m).length > 0);
+  const prompt = await play.message('run:10:prompt:', (m) => buttons(m).length > 0);
   expect(buttons(prompt)).toEqual(['run_retry', 'run_stop']);
   expect(words(prompt)).not.toMatch(/022_m10|roll ?back|State of the targets/i);
   // It is asked again by the button, although another run is open.
   await play.press('alice', prompt, 'run_retry');
-  await approve(play, 2, 9);
-  await closed(9);
+  await approve(play, 2, 10);
+  await closed(10);
   expect(await holder('m10:retention_cleanup')).toBeUndefined();
   expect(await eventsOf(play, 'StepRetried', 1)).toEqual([]);
 });

@@ -6,7 +6,7 @@ import { afterEach, expect, test } from 'vitest';
 import { requestRun, resumeJobs } from '../../src/runbook/jobs/decide.js';
 import { until } from '../store/poll.js';
 import { compiled } from '../support/compiled.js';
-import { jobThat, usePlace } from './place.js';
+import { approvalOf, asApproved, jobThat, usePlace } from './place.js';
 
 const place = usePlace();
 const job = 'reclaim-gc' as const;
@@ -55,6 +55,7 @@ async function otherProcess(schedule: string): Promise<ChildProcess> {
        config: jobsConfig(JobsFile.parse({ target: target.name, 'reclaim-gc': { schedule } })), jobs: [job],
        journal: createJobsJournal({ journal: createJournal(pool), target: target.name, now: Date.now }),
        runs, leases: createLeases(pool), executor, owner, log, now: Date.now,
+       covers: async () => ({ kind: 'read', parts: ${JSON.stringify(asApproved)} }),
        pace: { pollMs: 200, requestLeaseMs: 2_000 },
      }).start();`,
   );
@@ -71,7 +72,7 @@ async function otherProcess(schedule: string): Promise<ChildProcess> {
 const locks = () => place.sql('select holder_id, expires_at from m10_recovery.distributed_locks');
 
 test('a replica that is killed in the middle of a run: another takes over once the lock has expired', async () => {
-  await place.journal.execute((state) => resumeJobs(state, { ...asker, jobs: [job], reason: '', run: null }));
+  await place.journal.execute((state) => resumeJobs(state, approvalOf([job])));
   const child = await otherProcess('* * * * * *');
   let began = 0;
   const here = jobThat(
@@ -97,7 +98,7 @@ test('a replica that is killed in the middle of a run: another takes over once t
 });
 
 test('a schedule that comes seldom does not wait for its next moment: the broken run is made up for', async () => {
-  await place.journal.execute((state) => resumeJobs(state, { ...asker, jobs: [job], reason: '', run: null }));
+  await place.journal.execute((state) => resumeJobs(state, approvalOf([job])));
   const start = { job, trigger: 'schedule', by: null, dryRun: false, owner: 'dead' } as const;
   const hour = Math.floor(Date.now() / 3_600_000) * 3_600_000;
   const row = await place.runs.begin({ ...start, tick: hour });
@@ -124,7 +125,7 @@ test('a schedule that comes seldom does not wait for its next moment: the broken
 });
 
 test('a run by hand of a replica that was killed is run by another', async () => {
-  await place.journal.execute((state) => requestRun(state, { ...asker, job, dryRun: false }));
+  await place.journal.execute((state) => requestRun(state, { ...asker, job, dryRun: true }));
   const child = await otherProcess('0 0 1 1 *');
   child.kill('SIGKILL');
   const here = jobThat(async () => ({ summary: 'Took over.' }), { ttlSeconds });

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import type { TargetConfig } from '../../src/config.js';
 import { type JobsConfig, JobsFile, jobsConfig } from '../../src/config-jobs.js';
 import type { JobName } from '../../src/runbook/jobs/names.js';
+import type { JobCovers } from '../../src/runbook/jobs/port.js';
 import { createExecutor, type Executor } from '../../src/scheduler/execute.js';
 import type { Job, JobContext, JobLog, JobResult } from '../../src/scheduler/job.js';
 import { createLeader } from '../../src/scheduler/leader.js';
@@ -42,7 +43,22 @@ export interface ReplicaOptions {
   readonly now: () => number;
   readonly grace: { readonly cancelMs: number; readonly giveUpMs: number };
   readonly redact: (text: string) => string;
+  /** What each job does; what was approved when not given. */
+  readonly covers: (job: JobName) => Promise<JobCovers>;
 }
+
+/** What a job of a test does, as it was approved. */
+export const asApproved = { program: 'as approved' };
+
+/** An approval of the schedules of these jobs as they are when nothing else is said. */
+export const approvalOf = (jobs: readonly JobName[], by = 'UALICE') => ({
+  jobs,
+  by,
+  reason: '',
+  via: 'command' as const,
+  approval: { run: 7, gate: 2, approvers: ['UBOB'] },
+  parts: Object.fromEntries(jobs.map((job) => [job, asApproved])),
+});
 
 export interface Replica {
   readonly owner: string;
@@ -132,6 +148,7 @@ export function usePlace(): Place {
         runs,
         leases: createLeases(pool),
         executor,
+        covers: given.covers ?? (async () => ({ kind: 'read', parts: asApproved })),
         owner,
         log,
         now: given.now ?? Date.now,

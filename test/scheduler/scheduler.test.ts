@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { pauseJobs, requestRun, resumeJobs } from '../../src/runbook/jobs/decide.js';
 import { jobNames } from '../../src/runbook/jobs/names.js';
 import { until } from '../store/poll.js';
-import { aborted, jobThat, usePlace } from './place.js';
+import { aborted, approvalOf, jobThat, usePlace } from './place.js';
 import { createProxy } from './proxy.js';
 
 const place = usePlace();
@@ -11,9 +11,10 @@ const job = 'reclaim-gc' as const;
 const asker = { by: 'UALICE', operator: true, via: 'command' } as const;
 const change = { ...asker, jobs: [job], reason: 'because', run: null };
 
-const resume = () => place.journal.execute((state) => resumeJobs(state, change));
+const resume = () => place.journal.execute((state) => resumeJobs(state, approvalOf([job])));
 const pause = () => place.journal.execute((state) => pauseJobs(state, change));
-const request = () => place.journal.execute((state) => requestRun(state, { ...asker, job, dryRun: false }));
+/** A dry run changes nothing, so that nobody has to approve it. */
+const request = () => place.journal.execute((state) => requestRun(state, { ...asker, job, dryRun: true }));
 const log = () => place.runs.log(job, 100);
 
 /** Moves the switching on into the past, as if the schedule had been on for long. */
@@ -205,7 +206,7 @@ describe('when something is not as it was', () => {
     });
     const replica = place.replica({ jobs: [counting], config: { 'reclaim-gc': { schedule: '0 0 1 1 *' } } });
     replica.scheduler.start();
-    await replica.scheduler.port.resume({ jobs: [job], by: 'UBOB', reason: '', run: null });
+    await replica.scheduler.port.resume(approvalOf([job], 'UBOB'));
     await until('it is nudged', () => {
       replica.scheduler.nudge(job);
       return runs > 0;
@@ -264,10 +265,10 @@ describe('pausing', () => {
   test('switching on again goes on from the next moment', async () => {
     const replica = place.replica({ jobs: [jobThat(async () => {})], config: everySecond });
     replica.scheduler.start();
-    await replica.scheduler.port.resume({ jobs: [job], by: 'UBOB', reason: '', run: null });
+    await replica.scheduler.port.resume(approvalOf([job], 'UBOB'));
     await until('it runs', async () => (await log()).length > 0);
     await pause();
-    await replica.scheduler.port.resume({ jobs: [job], by: 'UBOB', reason: '', run: null });
+    await replica.scheduler.port.resume(approvalOf([job], 'UBOB'));
     const { state } = await place.journal.load();
     const resumedAt = state.resumedAt[job] ?? 0;
     await until('it runs again', async () => Number((await log())[0]?.tick) >= resumedAt);
@@ -365,7 +366,7 @@ test('the overview says everything about a job', async () => {
   const weekly = { 'reclaim-gc': { schedule: '*/30 * * * * *', timezone: 'Europe/Berlin' } };
   const replica = place.replica({ jobs: [jobThat(async () => {})], config: weekly });
   replica.scheduler.start();
-  await replica.scheduler.port.resume({ jobs: [job], by: 'UBOB', reason: '', run: null });
+  await replica.scheduler.port.resume(approvalOf([job], 'UBOB'));
   await place.sql(`select m10_recovery.acquire_lock('m10:reclaim_gc', 'worker-7', 60)`);
   const [overview] = await replica.scheduler.port.overview();
   expect(overview).toMatchObject({

@@ -2,10 +2,9 @@ import { z } from 'zod';
 import type { StepDeps } from '../../checks/deps.js';
 import { OneJob } from '../../checks/jobs/arguments.js';
 import { elsewhere, type JobsPlace, jobsPlace, nothingToSurvey } from '../../checks/jobs/place.js';
-import { jobParts } from '../../checks/jobs/settings.js';
+import { named } from '../../checks/jobs/settings.js';
 import { underWay } from '../../checks/jobs/standing.js';
 import { failed, passed, spoken, table } from '../../checks/outcome.js';
-import { readCode } from '../../checks/plan/code.js';
 import { quoted } from '../../checks/quoted.js';
 import type { TargetConfig } from '../../config.js';
 import type { JobsConfig } from '../../config-jobs.js';
@@ -49,23 +48,10 @@ export function jobsRun(deps: StepDeps): StepKind<TargetConfig> {
     async survey(args, { target }) {
       const place = jobsPlace(deps, target.name, 'run');
       if (place.kind !== 'here') return nothingToSurvey(place);
-      const parts = jobParts(place.jobs, [args.job]);
-      if (place.jobs[args.job].command === undefined)
-        return { kind: 'surveyed', parts, sql: [], warnings: [] };
-      // The team's own program does what the code of the backend says.
-      const read = await readCode(deps, target);
-      if (read.kind === 'failed') return read;
-      const { digest, commit } = read.code;
-      return {
-        kind: 'surveyed',
-        parts: {
-          ...parts,
-          'code digest': digest,
-          'code commit': commit ?? 'not in a git repository',
-        },
-        sql: [],
-        warnings: [],
-      };
+      // The team's own program does what its files say.
+      const now = await place.port.covers(args.job);
+      if (now.kind === 'failed') return now;
+      return { kind: 'surveyed', parts: named(args.job, now.parts), sql: [], warnings: [] };
     },
     async run(args, context) {
       const place = jobsPlace(deps, context.target.name, 'run');

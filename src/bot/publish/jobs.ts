@@ -6,6 +6,7 @@ import { renderJobsSwitched } from '../render/jobs-switched.js';
 import type { Rendered } from '../render/message.js';
 import { renderNotice } from '../render/notice.js';
 import { renderOperation, renderOperationReply } from '../render/operation.js';
+import { renderSchedulesUnapproved, renderScheduleVoided } from '../render/schedules.js';
 import { eventKey } from './keys.js';
 import type { MessageOperation } from './operation.js';
 import { redactDeep } from './redact-deep.js';
@@ -38,6 +39,10 @@ function ofJobs(event: JobEvent, stored: StoredEvent, channel: string): MessageO
     case 'JobsPaused':
     case 'JobsResumed':
       return once('switched', renderJobsSwitched(event));
+    case 'SchedulesUnapproved':
+      return once('unapproved', renderSchedulesUnapproved(event));
+    case 'ScheduleVoided':
+      return once('voided', renderScheduleVoided(event));
     // An alarm is always a message of its own: an updated one notifies nobody.
     case 'JobAlarmRaised':
       return once('alarm', renderAlarmRaised(event));

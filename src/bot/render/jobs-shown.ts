@@ -38,7 +38,7 @@ export function renderJobs(shown: {
     ],
     [
       context(
-        `${code('/m10 jobs run JOB')} runs one now, ${code('/m10 jobs log JOB')} shows its last runs, ${code('/m10 jobs pause JOB')} switches one off.`,
+        `${code('/m10 jobs run JOB')} runs one now, with an approval where its schedule has none, ${code('/m10 jobs log JOB')} shows its last runs, ${code('/m10 jobs pause JOB')} switches one off.`,
       ),
     ],
   );
@@ -54,7 +54,7 @@ function linesOf(job: JobOverview, asked: readonly JobRequest[], now: number): s
     ...(more
       ? [`${plural(job.failures, 'failure')} in a row. ${code(`/m10 jobs log ${job.job}`)} shows them.`]
       : []),
-    job.paused === null ? next(job.nextRun, now) : paused(job, job.paused, now),
+    ...(job.paused === null ? [next(job.nextRun, now), covered(job)] : [paused(job, job.paused, now)]),
     ...asked.map(
       (r) =>
         `${r.dryRun ? 'A dry run' : 'A run'} that ${person(r.by)} asked for ${ago(now - r.at)} waits or runs`,
@@ -84,8 +84,18 @@ function next(at: number | null, now: number): string {
   return `Next run: ${moment(at)}${at > now ? `, in ${rough(at - now)}` : ''}`;
 }
 
+function covered({ job, cover }: JobOverview): string {
+  const approval = cover?.approval ?? null;
+  if (approval === null) {
+    return `On without an approval. ${code(`/m10 jobs resume ${job}`)} asks for one, ${code(`/m10 jobs pause ${job}`)} switches it off`;
+  }
+  return `Approved by ${approval.approvers.map(person).join(' and ')} in run ${approval.run}`;
+}
+
 function paused({ job }: JobOverview, { by, reason, at, run }: Pause, now: number): string {
-  if (by === null) return `Off: ${line(reason)}. ${code(`/m10 jobs resume ${job}`)} switches it on`;
+  if (by === null) {
+    return `Off: ${cutMrkdwn(line(reason), 500)}. ${code(`/m10 jobs resume ${job}`)} asks for an approval to switch it on`;
+  }
   const when = at === null ? '' : ` ${ago(now - at)}`;
   const within = run === null ? '' : ` in run ${run}`;
   const why = reason === '' ? ', without a reason' : `: ${cutMrkdwn(line(reason), 500)}`;

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
@@ -76,24 +76,49 @@ async function digestOf(
   directory: string,
   own: readonly string[],
 ): Promise<{ digest: string; partial: string | null }> {
-  const digest = createHash('sha256');
+  const { digests, partial, manifest } = await digestCode(directory, () => 'all', own);
+  const digest = digests.get('all') ?? createHash('sha256').digest('hex');
+  if (partial === null) keepManifest(digest, manifest);
+  return { digest, partial };
+}
+
+/**
+ * Digests over the names and contents of a folder's files, symbolic links followed; what programs write while they
+ * run or test is left out.
+ * @param groupOf which digest a file belongs to, by its path below the folder
+ * @param own real paths of folders that the bot writes to, which are left out
+ * @returns partial: why not every file is in them; null when each one is
+ * @throws the error of the file system when something is there and cannot be read
+ */
+export async function digestCode(
+  directory: string,
+  groupOf: (path: string) => string,
+  own: readonly string[] = [],
+): Promise<{
+  digests: ReadonlyMap<string, string>;
+  partial: string | null;
+  manifest: ReadonlyMap<string, string>;
+}> {
+  const groups = new Map<string, Hash>();
   const manifest = new Map<string, string>();
   let files = 0;
   let bytes = 0;
+  let partial: string | null = null;
   for await (const { path, size } of filesBelow(directory, '', own)) {
     files += 1;
     bytes += size;
     if (files > mostFiles || bytes > mostBytes) {
-      const partial = `the folder ${directory} is too large to be digested whole: the code digest covers its first ${files - 1} files`;
-      return { digest: digest.digest('hex'), partial };
+      partial = `the folder ${directory} is too large to be digested whole: the code digest covers its first ${files - 1} files`;
+      break;
     }
+    const group = groupOf(path);
+    const digest = groups.get(group) ?? createHash('sha256');
     const content = await sha256(join(directory, path));
     manifest.set(path, content);
-    digest.update(`${path}\0${content}\n`);
+    groups.set(group, digest.update(`${path}\0${content}\n`));
   }
-  const hex = digest.digest('hex');
-  keepManifest(hex, manifest);
-  return { digest: hex, partial: null };
+  const digests = new Map([...groups].map(([group, hash]) => [group, hash.digest('hex')]));
+  return { digests, partial, manifest };
 }
 
 /**

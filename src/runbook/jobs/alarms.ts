@@ -135,7 +135,7 @@ function lagging(state: JobsState, job: JobName, { lagMs, pending, limit }: Outb
   if (lagMs <= limit.lagMs && pending <= limit.pending) return [];
   const pause = state.paused[job];
   // Nobody has asked this bot yet to look after the outbox.
-  if (pause !== null && pause.by === null) return [];
+  if (pause !== null && pause.at === null) return [];
   return [
     {
       type: 'JobAlarmRaised',
@@ -147,7 +147,7 @@ function lagging(state: JobsState, job: JobName, { lagMs, pending, limit }: Outb
       advice:
         pause === null
           ? '`/m10 outbox` shows what waits, by type, and the last errors.'
-          : `${job} is paused by <@${pause.by}>; \`/m10 jobs resume ${job}\` switches it on. \`/m10 outbox\` shows what waits.`,
+          : `${job} is ${pause.by === null ? 'switched off' : `paused by <@${pause.by}>`}; \`/m10 jobs resume ${job}\` asks for an approval to switch it on. \`/m10 outbox\` shows what waits.`,
     },
   ];
 }

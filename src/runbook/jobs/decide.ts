@@ -1,8 +1,9 @@
 import type { Via } from '../events.js';
 import { type Refusal, refuse } from '../refusal.js';
-import type { JobEvent, JobEventOf } from './events.js';
-import type { JobName } from './names.js';
+import type { JobEvent, JobEventOf, PartsByJob, ScheduleApproval } from './events.js';
+import { type JobName, jobNames } from './names.js';
 import type { JobReport } from './port.js';
+import { differences, standingOf } from './schedules.js';
 import type { JobsState } from './state.js';
 
 /** Events to append, or why not. */
@@ -25,6 +26,9 @@ export interface JobsSwitch extends JobAsker {
 /** Longest reason, in characters. */
 export const MOST_REASON = 500;
 
+const shortened = (reason: string) =>
+  reason.length > MOST_REASON ? `${reason.slice(0, MOST_REASON - 1)}…` : reason;
+
 const accept = (...events: JobEvent[]): JobDecision => ({ kind: 'accepted', events });
 
 /** Switches schedules off. Everyone may: stopping is never gated, and never refused over its wording. */
@@ -39,22 +43,23 @@ export function pauseJobs(state: JobsState, asked: JobsSwitch): JobDecision {
     );
   }
   const { by, run, via } = asked;
-  const reason =
-    asked.reason.length > MOST_REASON ? `${asked.reason.slice(0, MOST_REASON - 1)}…` : asked.reason;
-  return accept({ type: 'JobsPaused', jobs, by, reason, run, via });
+  return accept({ type: 'JobsPaused', jobs, by, reason: shortened(asked.reason), run, via });
 }
 
-/** Switches schedules on. */
-export function resumeJobs(state: JobsState, asked: JobsSwitch): JobDecision {
-  if (!asked.operator) return notAnOperator('switch the schedule of a job on');
-  if (asked.reason.length > MOST_REASON) {
-    return refuse(
-      'bad_arguments',
-      `A reason has at most ${MOST_REASON} characters; this one has ${asked.reason.length}.`,
-      'Say it shorter, and put the long form into the channel.',
-    );
-  }
-  const jobs = asked.jobs.filter((job) => state.paused[job] !== null);
+/** Schedules to switch on, with the approval of exactly what each of them does. */
+export interface JobsApproved extends Pick<JobsSwitch, 'jobs' | 'by' | 'reason' | 'via'> {
+  readonly approval: ScheduleApproval;
+  /** What each of these jobs does, as it was approved. */
+  readonly parts: PartsByJob;
+}
+
+/** Switches schedules on: those that are off, and those that are on without this very thing being approved. */
+export function resumeJobs(state: JobsState, asked: JobsApproved): JobDecision {
+  const { by, via, approval } = asked;
+  const reason = shortened(asked.reason);
+  const jobs = asked.jobs.filter((job) => standingOf(state, job, asked.parts[job] ?? null) !== 'approved');
+  const bare = jobs.find((job) => asked.parts[job] === undefined);
+  if (bare !== undefined) throw new Error(`the approval does not say what ${bare} does`);
   if (jobs.length === 0) {
     return refuse(
       'not_paused',
@@ -62,11 +67,33 @@ export function resumeJobs(state: JobsState, asked: JobsSwitch): JobDecision {
       '`/m10 jobs` shows when each runs next.',
     );
   }
-  const { by, reason, run, via } = asked;
-  return accept({ type: 'JobsResumed', jobs, by, reason, run, via });
+  const parts = Object.fromEntries(jobs.map((job) => [job, asked.parts[job]]));
+  return accept({ type: 'JobsResumed', jobs, by, reason, run: approval.run, via, approval, parts });
 }
 
-/** Asks for one run of a job now, also of one whose schedule is off. */
+/**
+ * Compares schedules that are on with what was approved. What differs is switched off, once; a schedule that was
+ * on before schedules were approved goes on, is named once, and from then on compared with what it did then.
+ * @param now what jobs do now; those that are not named are left alone
+ */
+export function compareSchedules(state: JobsState, now: PartsByJob): JobDecision {
+  const on = jobNames.filter((job) => now[job] !== undefined && state.paused[job] === null);
+  const voided = on.flatMap((job): JobEvent[] => {
+    const cover = state.covers[job];
+    const diff = cover === null ? [] : differences(cover, now[job] ?? {});
+    return diff.length === 0
+      ? []
+      : [{ type: 'ScheduleVoided', job, approved: cover?.approval != null, diff }];
+  });
+  const unknown = on.filter((job) => state.covers[job] === null);
+  const parts = Object.fromEntries(unknown.map((job) => [job, now[job]]));
+  return accept(
+    ...voided,
+    ...(unknown.length === 0 ? [] : [{ type: 'SchedulesUnapproved' as const, jobs: [...unknown], parts }]),
+  );
+}
+
+/** Asks for one run of a job now. Whether it needs an approval was asked of the rule before, and is again. */
 export function requestRun(
   state: JobsState,
   asked: JobAsker & { readonly job: JobName; readonly dryRun: boolean },
@@ -143,7 +170,8 @@ function cut(output: string): string {
   return `${output.slice(0, MOST_OUTPUT)}\n… cut: ${output.length - MOST_OUTPUT} more characters`;
 }
 
-function notAnOperator(what: string): Refusal {
+/** The no to whoever is no operator. @param what the deed, such as `run a job on demand` */
+export function notAnOperator(what: string): Refusal {
   return refuse(
     'not_an_operator',
     `Only listed operators may ${what}.`,

@@ -20,6 +20,22 @@ export type JobAlarm = z.infer<typeof JobAlarm>;
 export const JobOutcome = z.enum(['passed', 'failed', 'skipped', 'lost']);
 export type JobOutcome = z.infer<typeof JobOutcome>;
 
+/** What a job does, as named parts: short texts and digests, like those of a gate's fingerprint. */
+export const JobParts = z.record(z.string(), z.string());
+export type JobParts = z.infer<typeof JobParts>;
+
+/** The parts of each of the jobs that an event is about. */
+const PartsByJob = z.partialRecord(Job, JobParts);
+export type PartsByJob = z.infer<typeof PartsByJob>;
+
+/** The approval under which schedules were switched on. */
+export const ScheduleApproval = z.strictObject({
+  run: z.int(),
+  gate: z.int(),
+  approvers: z.array(z.string()).min(1),
+});
+export type ScheduleApproval = z.infer<typeof ScheduleApproval>;
+
 export const JobEvent = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('JobsPaused'),
@@ -36,6 +52,21 @@ export const JobEvent = z.discriminatedUnion('type', [
     reason: z.string(),
     run,
     via: Via,
+    /** Absent in events from before schedules were approved. */
+    approval: ScheduleApproval.optional(),
+    /** What each of these jobs does, as it was approved. */
+    parts: PartsByJob.optional(),
+  }),
+  /** Schedules that are on without an approval were found: what they do now is what they are compared with. */
+  z.strictObject({ type: z.literal('SchedulesUnapproved'), jobs: z.array(Job).min(1), parts: PartsByJob }),
+  /** What a job does is not what was approved, or found: its schedule is switched off. */
+  z.strictObject({
+    type: z.literal('ScheduleVoided'),
+    job: Job,
+    /** Whether it had been approved. */
+    approved: z.boolean(),
+    /** What differs, one line each. */
+    diff: z.array(z.string()).min(1),
   }),
   z.strictObject({
     type: z.literal('JobRunRequested'),

@@ -1,6 +1,6 @@
-import type { JobOutcome } from './events.js';
+import type { JobOutcome, JobParts, PartsByJob, ScheduleApproval } from './events.js';
 import type { JobName } from './names.js';
-import type { Pause } from './state.js';
+import type { Pause, ScheduleCover } from './state.js';
 
 /** How one run of a job ended. */
 export interface JobReport {
@@ -45,6 +45,8 @@ export interface JobOverview {
   /** The team's own command, as it would be typed; null for the built-in job. */
   readonly command: string | null;
   readonly paused: Pause | null;
+  /** What the schedule may do; null while it is off, or not compared with anything yet. */
+  readonly cover: ScheduleCover | null;
   /** What of the target's schema it waits for, one line each; empty when all is there. null: could not be read. */
   readonly waitsFor: readonly string[] | null;
   /** ms since the epoch; null while it is paused. */
@@ -66,8 +68,11 @@ export interface JobsPort {
    * @throws when a run did not end in that time: then the schedules are off, and something still works
    */
   pause(change: JobsChange): Promise<void>;
-  /** Switches schedules on; nothing happens to one that is on. */
-  resume(change: JobsChange): Promise<void>;
+  /** Switches schedules on under an approval; nothing happens to one that is on under the same. */
+  resume(change: JobsApproval): Promise<void>;
+  about(job: JobName): JobFacts;
+  /** What a job does now, by its configuration and its code. Never throws. */
+  covers(job: JobName): Promise<JobCovers>;
   /** Runs a job once now, under its lock, and waits for its end. Never throws for a job that fails. */
   runOnce(request: JobOnce): Promise<JobReport>;
   overview(): Promise<readonly JobOverview[]>;
@@ -84,6 +89,25 @@ export interface JobsChange {
   readonly run: number | null;
 }
 
+export interface JobsApproval extends Pick<JobsChange, 'jobs' | 'by' | 'reason'> {
+  readonly approval: ScheduleApproval;
+  /** What each of these jobs does, as it was approved. */
+  readonly parts: PartsByJob;
+}
+
+/** What the configuration says of a job. */
+export interface JobFacts {
+  /** A program of the team runs in place of the built-in job. */
+  readonly program: boolean;
+  /** A run is ended after this, ms. */
+  readonly timeoutMs: number;
+}
+
+/** What a job does, or why that could not be read: which is neither the same nor a difference. */
+export type JobCovers =
+  | { readonly kind: 'read'; readonly parts: JobParts }
+  | { readonly kind: 'failed'; readonly why: string };
+
 export interface JobOnce {
   readonly job: JobName;
   readonly dryRun: boolean;
@@ -98,6 +122,8 @@ export const noJobs: JobsPort = {
   retire: [],
   pause: async () => undefined,
   resume: async () => undefined,
+  about: () => ({ program: false, timeoutMs: 0 }),
+  covers: async () => ({ kind: 'failed', why: 'no jobs are configured in m10.yml' }),
   runOnce: async () => ({
     outcome: 'skipped',
     summary: 'No jobs are configured in m10.yml.',

@@ -1,13 +1,20 @@
-import type { JobAlarm, JobEvent } from './events.js';
+import type { JobAlarm, JobEvent, JobParts, ScheduleApproval } from './events.js';
 import { type JobName, jobNames } from './names.js';
 
 export interface Pause {
-  /** null: nobody paused it, it has never been switched on. */
+  /** null: nobody paused it. It has never been switched on, or it was switched off since what it does has changed. */
   readonly by: string | null;
   readonly reason: string;
-  /** ms since the epoch; null with `by`. */
+  /** ms since the epoch; null when it has never been switched on. */
   readonly at: number | null;
   readonly run: number | null;
+}
+
+/** What a schedule that is on may do. */
+export interface ScheduleCover {
+  /** null: it was on before schedules were approved, and this is what it did when that was noticed. */
+  readonly approval: ScheduleApproval | null;
+  readonly parts: JobParts;
 }
 
 export interface JobRequest {
@@ -30,6 +37,8 @@ export interface JobsState {
   readonly paused: Readonly<Record<JobName, Pause | null>>;
   /** When a job was switched on last, ms; null when it never was. */
   readonly resumedAt: Readonly<Record<JobName, number | null>>;
+  /** null: the schedule is off, or it is on without an approval and nobody has noticed that yet. */
+  readonly covers: Readonly<Record<JobName, ScheduleCover | null>>;
   /** Runs by hand that have not ended yet, oldest first. */
   readonly requests: readonly JobRequest[];
   readonly lastRequest: number;
@@ -51,6 +60,7 @@ const forEach = <T>(value: () => T): Record<JobName, T> => ({
 export const initialJobs: JobsState = {
   paused: forEach((): Pause => ({ by: null, reason: 'not switched on yet', at: null, run: null })),
   resumedAt: forEach((): number | null => null),
+  covers: forEach((): ScheduleCover | null => null),
   requests: [],
   lastRequest: 0,
   lastOperation: 0,
@@ -62,25 +72,31 @@ export const initialJobs: JobsState = {
 export function evolveJobs(state: JobsState, event: JobEvent, at: number): JobsState {
   switch (event.type) {
     case 'JobsPaused': {
-      const pause: Pause = { by: event.by, reason: event.reason, at, run: event.run };
-      const paused = { ...state.paused };
-      const alarms = { ...state.alarms };
-      for (const job of event.jobs) {
-        paused[job] = pause;
-        // A job that is switched off is not late; switched on again, it gets its time anew.
-        const { overdue: _, ...left } = alarms[job];
-        alarms[job] = left;
-      }
-      return { ...state, paused, alarms };
+      const { by, reason, run } = event;
+      return switchedOff(state, event.jobs, { by, reason, at, run });
     }
     case 'JobsResumed': {
       const paused = { ...state.paused };
       const resumedAt = { ...state.resumedAt };
+      const covers = { ...state.covers };
       for (const job of event.jobs) {
         paused[job] = null;
         resumedAt[job] = at;
+        const parts = event.parts?.[job];
+        covers[job] =
+          event.approval === undefined || parts === undefined ? null : { approval: event.approval, parts };
       }
-      return { ...state, paused, resumedAt };
+      return { ...state, paused, resumedAt, covers };
+    }
+    case 'SchedulesUnapproved': {
+      const covers = { ...state.covers };
+      for (const job of event.jobs) covers[job] = { approval: null, parts: event.parts[job] ?? {} };
+      return { ...state, covers };
+    }
+    case 'ScheduleVoided': {
+      const since = event.approved ? 'since it was approved' : 'while nobody had approved it';
+      const reason = `what it does has changed ${since}: ${event.diff.join('; ')}`;
+      return switchedOff(state, [event.job], { by: null, reason, at, run: null });
     }
     case 'JobRunRequested': {
       const { request, job, by, dryRun } = event;
@@ -113,6 +129,21 @@ export function evolveJobs(state: JobsState, event: JobEvent, at: number): JobsS
         openOperations: state.openOperations.filter((o) => o.operation !== event.operation),
       };
   }
+}
+
+function switchedOff(state: JobsState, jobs: readonly JobName[], pause: Pause): JobsState {
+  const paused = { ...state.paused };
+  const alarms = { ...state.alarms };
+  const covers = { ...state.covers };
+  for (const job of jobs) {
+    paused[job] = pause;
+    // Whoever switches it on again asks for it anew.
+    covers[job] = null;
+    // A job that is switched off is not late; switched on again, it gets its time anew.
+    const { overdue: _, ...left } = alarms[job];
+    alarms[job] = left;
+  }
+  return { ...state, paused, alarms, covers };
 }
 
 function withAlarms(state: JobsState, job: JobName, alarms: Partial<Record<JobAlarm, number>>): JobsState {

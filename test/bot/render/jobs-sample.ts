@@ -5,6 +5,7 @@ import type { Rendered } from '../../../src/bot/render/message.js';
 import { renderNotice } from '../../../src/bot/render/notice.js';
 import { renderOperation, renderOperationReply } from '../../../src/bot/render/operation.js';
 import { renderReply } from '../../../src/bot/render/replies.js';
+import { renderSchedulesUnapproved, renderScheduleVoided } from '../../../src/bot/render/schedules.js';
 import type { JobEventOf, JobOutcome } from '../../../src/runbook/jobs/events.js';
 import { jobNames } from '../../../src/runbook/jobs/names.js';
 import type { JobOverview, JobRunRecord } from '../../../src/runbook/jobs/port.js';
@@ -44,6 +45,7 @@ export function overview(text?: string): JobOverview[] {
     words: say('Every 30 seconds (UTC)'),
     command: null,
     paused: null,
+    cover: { approval: { run: 7, gate: 2, approvers: [bob] }, parts: {} },
     waitsFor: [],
     nextRun: t0 + 2 * minute,
     last: run(text),
@@ -76,6 +78,7 @@ export function overview(text?: string): JobOverview[] {
       leader: null,
     },
     {
+      cover: { approval: null, parts: {} },
       waitsFor: [say('table m10_recovery.outbox'), say('DELETE on m10_recovery.replay_log')],
       last: run(text, { outcome: 'running', finishedAt: null, durationMs: null, summary: '' }),
     },
@@ -92,6 +95,11 @@ export function jobMessages(text?: string): Record<string, Rendered> {
     by: bob,
     reason: say('it blocks the report'),
     via: 'command' as const,
+  };
+  const voided = {
+    type: 'ScheduleVoided' as const,
+    job: 'retention-cleanup' as const,
+    diff: [say('outbox: 7 days (604800000 ms) when approved, 24 h (86400000 ms) now'), say('program: a, b')],
   };
   const finished = (outcome: JobOutcome, dryRun = false): JobEventOf<'JobRunFinished'> => ({
     type: 'JobRunFinished',
@@ -149,6 +157,27 @@ export function jobMessages(text?: string): Record<string, Rendered> {
     jobsPaused: renderJobsSwitched({ type: 'JobsPaused', run: null, ...switched }),
     jobsPausedInRun: renderJobsSwitched({ type: 'JobsPaused', run: 7, ...switched, reason: '' }),
     jobsResumed: renderJobsSwitched({ type: 'JobsResumed', run: null, ...switched }),
+    jobsApproved: renderJobsSwitched({
+      ...switched,
+      type: 'JobsResumed',
+      run: 7,
+      by: alice,
+      reason: '',
+      approval: { run: 7, gate: 2, approvers: [bob] },
+      parts: {},
+    }),
+    scheduleVoided: renderScheduleVoided({ ...voided, approved: true }),
+    scheduleVoidedUnapproved: renderScheduleVoided({ ...voided, approved: false }),
+    schedulesUnapproved: renderSchedulesUnapproved({
+      type: 'SchedulesUnapproved',
+      jobs: [...jobNames],
+      parts: {},
+    }),
+    scheduleUnapproved: renderSchedulesUnapproved({
+      type: 'SchedulesUnapproved',
+      jobs: ['reclaim-gc'],
+      parts: {},
+    }),
     jobRunAsked: renderJobRun({
       type: 'JobRunRequested',
       request: 3,

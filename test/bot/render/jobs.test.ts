@@ -37,6 +37,12 @@ describe('what they say', () => {
   it.each([
     ['jobsPaused', `<@${bob}> paused`, 'it blocks the report', '/m10 jobs resume JOB'],
     ['jobsPausedInRun', 'in run 7'],
+    ['jobsApproved', `<@${alice}> switched on`, `approved by <@${bob}>`],
+    ['scheduleVoided', 'not what was approved', 'outbox: 7 days', '/m10 jobs resume retention-cleanup'],
+    ['scheduleVoidedUnapproved', 'nobody had approved it'],
+    ['schedulesUnapproved', 'no second person has approved them', '/m10 jobs resume all'],
+    ['scheduleUnapproved', '/m10 jobs resume reclaim-gc'],
+    ['jobs', `Approved by <@${bob}> in run 7`, 'On without an approval'],
     ['jobRunAsked', `<@${alice}> asked for`, 'outside its schedule'],
     ['jobRunPassed', 'passed in 1.3 s', 'Acknowledged 3, archived 3', '1718000000001-0 archived'],
     ['jobRunDry', 'dry run passed', 'nothing was changed', 'acknowledged 3', 'dead letters 1,200'],

@@ -14,7 +14,24 @@ export function given(events: readonly JobEvent[], at = t0, from: JobsState = in
   return events.reduce((state, event) => evolveJobs(state, event, at), from);
 }
 
+export const approval = { run: 7, gate: 2, approvers: [bob] };
+export const asApproved = { schedule: '0 * * * * (UTC)', program: './clean-up' };
+export const partsOf = (jobs: readonly JobName[], parts: Record<string, string> = asApproved) =>
+  Object.fromEntries(jobs.map((job) => [job, parts]));
+
 export const resumed = (jobs: readonly JobName[] = jobNames): JobEvent => ({
+  type: 'JobsResumed',
+  jobs: [...jobs],
+  by: alice,
+  reason: '',
+  run: approval.run,
+  via: 'command',
+  approval,
+  parts: partsOf(jobs),
+});
+
+/** As it was written before schedules were approved. */
+export const resumedAlone = (jobs: readonly JobName[] = jobNames): JobEvent => ({
   type: 'JobsResumed',
   jobs: [...jobs],
   by: alice,
