@@ -73,7 +73,7 @@ export async function changedConfig(place: Place, change: (file: FileShape) => v
   const file = Shape.parse(parse(await readFile(place.trial.configPath, 'utf8')));
   change(file);
   const path = join(place.directory, `m10-${Math.random().toString(36).slice(2)}.yml`);
-  await writeFile(path, stringify(file));
+  await writeFile(path, stringify(file), { mode: 0o600 });
   return path;
 }
 
