@@ -49,7 +49,9 @@ export async function archiveAnew(
     return { kind: 'failed', why: `the step ${step} is no postgres.archive of this runbook`, output: '' };
   }
   const childId = `${context.childId}/archive-${attempt}`;
-  const outcome: Outcome = await archive(deps, args.data, { ...context, childId });
+  // Two attempts may fall into one second, and a file is never written over.
+  const own = { ...context.step, id: `${context.step.id}.again-${attempt}` };
+  const outcome: Outcome = await archive(deps, args.data, { ...context, childId, step: own });
   const made = outcome.result === 'passed' ? outcome.data : undefined;
   if (outcome.result !== 'passed') {
     return { kind: 'failed', why: outcome.summary, output: outcome.output ?? '' };
