@@ -49,12 +49,13 @@ const slowOnes = [
 export async function short022(change: (step: Step) => Step | null = (step) => step): Promise<Runbook> {
   const file = join(await repositoryRoot(), 'runbooks', '022_m10_production_hardening.yml');
   const whole = Runbook.parse(parse(await readFile(file, 'utf8')));
-  const shorter = <B extends Block>(block: B): B => ({
-    ...block,
-    steps: block.steps
+  const shorter = <B extends Block>(block: B): B => {
+    const steps = block.steps
       .filter((step) => !slowOnes.includes(step.id))
-      .flatMap((step) => change(withoutProgram(step)) ?? []),
-  });
+      .flatMap((step) => change(withoutProgram(step)) ?? []);
+    const named = (block['without-approval'] ?? []).filter((id) => steps.some((step) => step.id === id));
+    return { ...block, steps, 'without-approval': named.length === 0 ? undefined : named };
+  };
   return {
     ...whole,
     phases: whole.phases.map(shorter),
