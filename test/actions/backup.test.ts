@@ -173,7 +173,7 @@ describe('postgres.archive', () => {
     expect(outcome.result).toBe('passed');
     expect(outcome.summary).toContain('distributed_locks 1, replay_log 0, dead_letter_archive 0, outbox 3');
     const { path } = Data.parse(outcome.data);
-    expect(JSON.parse(await readFile(`${path}.json`, 'utf8'))).toMatchObject({ outbox: 3 });
+    expect(JSON.parse(await readFile(`${path}.json`, 'utf8'))).toMatchObject({ rows: { outbox: 3 } });
     await sql(target.databaseUrl, 'truncate m10_recovery.outbox');
     const back = await restore(target.databaseUrl, '--data-only', '--table=outbox', path);
     expect(back.stderr).toBe('');

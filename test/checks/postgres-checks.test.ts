@@ -132,7 +132,7 @@ describe('postgres.activity', () => {
       issues: [
         {
           path: ['max-transaction-age'],
-          message: 'expected a duration such as 30s, 15m or 2h, found "soon"',
+          message: 'expected a duration with its unit, such as 30s, 15m or 2h',
         },
       ],
     });
