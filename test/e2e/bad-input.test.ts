@@ -59,7 +59,7 @@ describe('the start', () => {
       /SLACK_BOT_TOKEN: expected the bot token.*found/,
       /changed\.yml:\d+:\d+ slack\.channel: expected the id of a channel.*found "incidents"/,
       /changed\.yml:\d+:\d+ operators\.0: expected a Slack user id.*found "alice"/,
-      /changed\.yml:\d+:\d+ backups\.min-free: expected a size such as 500MiB or 2GiB, found "plenty"/,
+      /changed\.yml:\d+:\d+ backups\.min-free: expected a size with its unit, such as 500MiB or 2GiB, found "plenty"/,
       /changed\.yml:\d+:\d+ stat: this key is not known here/,
     ]) {
       expect(said).toMatch(line);
