@@ -55,7 +55,7 @@ REVOKE ALL ON ALL TABLES IN SCHEMA m10bot FROM PUBLIC, :"bot";
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA m10bot TO :"bot";
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA m10bot TO :"bot";
 
-REVOKE INSERT, UPDATE, DELETE ON m10bot.events, m10bot.journal_head, m10bot.migrations FROM :"bot";
+REVOKE INSERT, UPDATE, DELETE ON m10bot.events, m10bot.journal_head, m10bot.migrations, m10bot.identity FROM :"bot";
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA m10bot TO :"bot";
 
 COMMIT;

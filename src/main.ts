@@ -38,6 +38,7 @@ import { createGates } from './runner/gates.js';
 import { createPlanner } from './runner/plan.js';
 import { createRunner } from './runner/runner.js';
 import { createSteps } from './runner/steps.js';
+import { clockWarning, createDatabaseClock } from './store/clock.js';
 import { createCursors } from './store/cursors.js';
 import { LeaseLost } from './store/errors.js';
 import { type HeadMismatch, inWords } from './store/heads.js';
@@ -71,7 +72,6 @@ const publishTimeoutMs = 15_000;
  */
 export async function startBot(options: { readonly config: Config; readonly log: Logger }): Promise<Bot> {
   const { config, log } = options;
-  const now = Date.now;
   const owner = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`;
   const { redact } = createRedactor(config.secrets, config.shown);
   const digest = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -82,16 +82,21 @@ export async function startBot(options: { readonly config: Config; readonly log:
     const state = await openState(
       config,
       (error) => log.warn({ error }, 'a database connection broke'),
+      (message) => log.warn(message),
       (pool) => assertStateIsApart(pool, targets),
     );
     ending.holds(state.close);
     const { pool } = state;
+    const clock = createDatabaseClock(pool, (aheadMs) => log.warn({ aheadMs }, clockWarning(aheadMs) ?? ''));
+    await clock.start();
+    ending.holds(clock.close);
+    const now = clock.reckon;
 
     const journal = createJournal(pool);
     const posted = createPosted(pool);
     const held = createHeld(pool);
     const leases = createLeases(pool);
-    const runs = createRuns({ journal, now });
+    const runs = createRuns({ journal, now: clock.now });
     const names = await targetNames(journal, Object.keys(config.targets));
     const outputs = createOutputs(config.state.directory);
     const processes = createProcesses({
@@ -109,6 +114,7 @@ export async function startBot(options: { readonly config: Config; readonly log:
       pool,
       journal,
       connected: () => connected(),
+      clock,
       journalDiffers: () => inWords(differs()),
       redact,
       log,
@@ -156,17 +162,18 @@ export async function startBot(options: { readonly config: Config; readonly log:
     const elsewhere = createElsewhere({ readKept: outputs.readWhole, digest });
     const steps = createSteps({
       config,
+      directory: state.place.directory,
       planner,
       elsewhere,
       digest,
       redact,
       keepOutput: outputs.keep,
       endAttempt,
-      now,
+      now: clock.now,
       log,
     });
-    const gates = createGates({ config, planner, people: slack.people, elsewhere, changing, loss });
-    const advance = createAdvance({ runs, gates, steps, assessor, now, log });
+    const gates = createGates({ config, planner, people: slack.people, elsewhere, changing, loss, now });
+    const advance = createAdvance({ runs, gates, steps, assessor, where: state.place, now: clock.now, log });
     const runner = createRunner({
       runs,
       leases,
@@ -204,7 +211,8 @@ export async function startBot(options: { readonly config: Config; readonly log:
       await inbox.prune(keepHandledMs);
       const open = (await openRuns()).map((run) => `run:${run}`);
       await pruneLeases(pool, ['run:%', 'jobs:%:request:%'], open, keepLeasesMs);
-      await prune({ directory: config.state.directory, processes, openRuns, now });
+      // By this machine's clock, which dates the files.
+      await prune({ directory: config.state.directory, processes, openRuns, now: Date.now });
     };
     const pruning = setInterval(() => {
       pruneAll().catch((error: unknown) => log.warn({ error }, 'what is old stays for now'));
@@ -261,7 +269,7 @@ export async function startBot(options: { readonly config: Config; readonly log:
     async function planOf(runbook: Runbook): Promise<Plan> {
       const all = runbook.phases.flatMap((block) => block.steps.map((step) => ({ block, step })));
       const planned = await planner.plan(runbook, load().digest, all);
-      if (planned.kind === 'failed') throw new Error(`The plan cannot be made: ${planned.why}`);
+      if (planned.kind !== 'planned') throw new Error(`The plan cannot be made: ${planned.why}`);
       return planned.plan;
     }
 

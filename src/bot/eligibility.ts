@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import type { NotAsked } from '../runbook/command.js';
 import type { MemberCode } from '../runbook/people.js';
+import { notAsked } from './asking.js';
 import type { Identity } from './identity.js';
 
 /**
@@ -23,7 +25,8 @@ export type SlackUser = z.infer<typeof SlackUser>;
 /** Whether somebody is of the right kind, or why not. */
 export type KindVerdict =
   | { readonly kind: 'eligible' }
-  | { readonly kind: 'ineligible'; readonly code: MemberCode; readonly why: string };
+  | { readonly kind: 'ineligible'; readonly code: MemberCode; readonly why: string }
+  | NotAsked;
 
 const eligible: KindVerdict = { kind: 'eligible' };
 const no = (code: MemberCode, why: string): KindVerdict => ({
@@ -46,6 +49,9 @@ export function judgeKind(
   const enterprise = identity?.enterpriseId ?? null;
   const ours =
     user.team_id === team || (enterprise !== null && user.enterprise_user?.enterprise_id === enterprise);
+  if (!ours && identity === null && user.enterprise_user !== undefined) {
+    return notAsked('Slack has not said yet which enterprise the bot belongs to');
+  }
   if (!ours) return no('other_workspace', 'members of another workspace do not approve');
   if (user.is_restricted || user.is_ultra_restricted) return no('guest', 'guests do not approve');
   return eligible;

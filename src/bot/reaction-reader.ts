@@ -1,9 +1,10 @@
 import type { WebClient } from '@slack/web-api';
 import { z } from 'zod';
-import type { Sign } from '../runbook/command.js';
+import type { NotAsked, Sign } from '../runbook/command.js';
 import { gateMessageKey, type RequestRef } from '../runbook/people.js';
 import type { Posted, PostedMessage } from '../store/posted.js';
-import { type Log, messageOf } from './log.js';
+import { type Ask, notAsked } from './asking.js';
+import type { Log } from './log.js';
 import { signOf } from './signs.js';
 
 /** One person's emoji on a message that asks for approval. */
@@ -22,10 +23,12 @@ export type ReadOfMessage =
    */
   | { readonly kind: 'gone'; readonly ts: string }
   /** No message of it is noted, or not yet. */
-  | { readonly kind: 'unposted' };
+  | { readonly kind: 'unposted' }
+  /** Slack did not answer, or a file of the message is not there yet. */
+  | NotAsked;
 
-/** Reads from Slack who reacted how on a request's message, the bot itself left out; null when it cannot be read. */
-export type ReadReactions = (request: RequestRef) => Promise<ReadOfMessage | null>;
+/** Reads from Slack who reacted how on a request's message, the bot itself left out. Never throws. */
+export type ReadReactions = (request: RequestRef) => Promise<ReadOfMessage>;
 
 /** How far Slack's clock and the journal's may be apart, ms: what Slack itself allows to signed requests. */
 const CLOCKS_APART = 5 * 60_000;
@@ -51,9 +54,6 @@ const Answer = z.object({
   }),
 });
 type Message = z.infer<typeof Answer>['message'];
-
-/** An error of Slack's client: https://docs.slack.dev/tools/node-slack-sdk/web-api#handle-errors */
-const Refused = z.object({ data: z.object({ error: z.string() }) });
 
 const Thread = z.object({
   messages: z.array(
@@ -96,6 +96,7 @@ function latestFiles(gateKey: string, noted: readonly PostedMessage[]): PostedMe
 
 export function createReactionReader(deps: {
   readonly client: WebClient;
+  readonly ask: Ask;
   readonly posted: Pick<Posted, 'get' | 'list'>;
   readonly botUserId: () => string | null;
   readonly log: Log;
@@ -142,35 +143,62 @@ export function createReactionReader(deps: {
     return missing.length === 0 ? 'read' : 'late';
   }
 
+  /** The reactions alone, without what the request attaches. */
+  async function reactionsOn(request: RequestRef, message: PostedMessage): Promise<ReadOfMessage> {
+    const { channel, ts: timestamp } = message;
+    // Without `full`, Slack may leave people out.
+    const asked = await deps.ask('reactions.get', async () =>
+      Answer.parse(await deps.client.reactions.get({ channel, timestamp, full: true })),
+    );
+    if (asked.kind === 'not_asked') return asked;
+    if (asked.kind === 'refused') {
+      return asked.code === 'message_not_found'
+        ? { kind: 'gone', ts: timestamp }
+        : notAsked(`Slack answered ${asked.code}`);
+    }
+    const { message: found } = asked.value;
+    if (found.subtype === 'tombstone') return { kind: 'gone', ts: timestamp };
+    const botUserId = deps.botUserId();
+    // Until the bot knows who it is, it cannot tell its own messages from others.
+    if (botUserId === null) return notAsked('the bot does not know yet who it is in Slack');
+    if (!isRequest(found, timestamp, request, botUserId)) {
+      const { run, gate } = request;
+      deps.log.warn({ run, gate, ts: timestamp }, 'what is noted as the message of a request is another one');
+      return { kind: 'gone', ts: timestamp };
+    }
+    const given = found.reactions.flatMap(({ name, users }) => {
+      const sign = signOf(name);
+      if (sign === null) return [];
+      return users.filter((user) => user !== botUserId).map((user): Given => ({ user, emoji: name, sign }));
+    });
+    return { kind: 'read', given };
+  }
+
+  async function withFiles(
+    request: RequestRef,
+    gateKey: string,
+    message: PostedMessage,
+  ): Promise<ReadOfMessage> {
+    const read = await reactionsOn(request, message);
+    if (read.kind !== 'read') return read;
+    const asked = await deps.ask('conversations.replies', () => attached(gateKey, message));
+    if (asked.kind === 'not_asked') return asked;
+    if (asked.kind === 'refused' && asked.code === 'message_not_found')
+      return { kind: 'gone', ts: message.ts };
+    if (asked.kind === 'refused')
+      return notAsked(`its thread could not be read (Slack answered ${asked.code})`);
+    const files = asked.value;
+    if (files === 'late') return notAsked('a file of it is not in its thread yet');
+    return files === 'read' ? read : { kind: 'gone', ts: files.lost };
+  }
+
   return async (request) => {
     const gateKey = gateMessageKey(request.run, request.gate);
     const message = await deps.posted.get(gateKey);
     if (message === undefined) return { kind: 'unposted' };
-    try {
-      // Without `full`, Slack may leave people out.
-      const { channel, ts: timestamp } = message;
-      const answer = Answer.parse(await deps.client.reactions.get({ channel, timestamp, full: true }));
-      if (answer.message.subtype === 'tombstone') return { kind: 'gone', ts: timestamp };
-      const botUserId = deps.botUserId();
-      // Until the bot knows who it is, it cannot tell its own messages from others.
-      if (botUserId === null) return null;
-      if (!isRequest(answer.message, timestamp, request, botUserId)) {
-        deps.log.warn({ gateKey, ts: timestamp }, 'what is noted as the message of a request is another one');
-        return { kind: 'gone', ts: timestamp };
-      }
-      const given = answer.message.reactions.flatMap(({ name, users }) => {
-        const sign = signOf(name);
-        if (sign === null) return [];
-        return users.filter((user) => user !== botUserId).map((user): Given => ({ user, emoji: name, sign }));
-      });
-      const files = await attached(gateKey, message);
-      if (files === 'late') return null;
-      return files === 'read' ? { kind: 'read', given } : { kind: 'gone', ts: files.lost };
-    } catch (error) {
-      if (Refused.safeParse(error).data?.data.error === 'message_not_found')
-        return { kind: 'gone', ts: message.ts };
-      deps.log.warn({ gateKey, error: messageOf(error) }, 'the reactions on a request could not be read');
-      return null;
-    }
+    const read = await withFiles(request, gateKey, message);
+    if (read.kind !== 'not_asked') return read;
+    deps.log.warn({ gateKey, why: read.why }, 'the reactions on a request could not be read');
+    return { ...read, why: `the reactions on it could not be read (${read.why})` };
   };
 }

@@ -12,6 +12,8 @@ import { signOf } from './signs.js';
 
 /** How long a reaction may be ahead of the note of the message it is on, ms. */
 const PATIENCE = 3_000;
+/** How soon Slack is asked again after it gave no answer, ms. */
+const ASK_AGAIN = 3_000;
 
 export interface Reactions {
   /** Handles a reaction that Slack delivered. */
@@ -67,8 +69,9 @@ export function createReactions(deps: {
     // Stopping is never gated, so it does not wait for a look-up either.
     const verdict: Verdict =
       given.sign === 'stop'
-        ? { kind: 'ineligible', code: 'lookup_failed', why: 'not looked up' }
+        ? { kind: 'not_asked', why: 'not looked up', retryAfterMs: 0 }
         : await people.verdict(given.user, gate.from);
+    if (verdict.kind === 'not_asked' && given.sign !== 'stop') askAgain(verdict.retryAfterMs);
     await runs.execute(
       run,
       {
@@ -95,14 +98,19 @@ export function createReactions(deps: {
     const gate = state === undefined ? undefined : openGate(state);
     if (gate === undefined || gate.status !== 'open') return;
     const now = await read(requestOf({ run }, gate));
-    if (now === null || now.kind === 'unposted') return;
+    if (now.kind === 'not_asked' || now.kind === 'unposted') return;
     if (now.kind === 'gone') {
       await runs.execute(run, { type: 'RepostGate', gate: gate.id, lost: now.ts });
       return;
     }
     const { given } = now;
-    for (const { by } of gate.approvals) {
-      if (given.some((g) => g.user === by && g.sign === 'approve')) continue;
+    const has = (user: string, ...signs: Given['sign'][]) =>
+      given.some((g) => g.user === user && signs.includes(g.sign));
+    const takenBack = [
+      ...gate.approvals.map((a) => a.by).filter((by) => !has(by, 'approve')),
+      ...(gate.waits?.users ?? []).filter((by) => !has(by, 'approve', 'refuse')),
+    ];
+    for (const by of new Set(takenBack)) {
       await runs.execute(run, { type: 'Unreact', gate: gate.id, by, sign: 'approve', via: 'reconciled' });
     }
     // What ends the request first, then what it asks for.
@@ -116,6 +124,32 @@ export function createReactions(deps: {
   }
 
   let reconciling: Promise<void> | null = null;
+  let again: NodeJS.Timeout | null = null;
+
+  /** What has no answer from Slack is looked up again soon, without anybody's doing. @param ms not before */
+  function askAgain(ms: number): void {
+    if (again !== null) return;
+    again = setTimeout(
+      () => {
+        again = null;
+        void reconcileGates();
+      },
+      Math.max(ms, ASK_AGAIN),
+    ).unref();
+  }
+
+  function reconcileGates(): Promise<void> {
+    reconciling ??= (async () => {
+      try {
+        for (const run of await openRuns()) await reconcile(run);
+      } catch (error) {
+        log.warn({ error: messageOf(error) }, 'open requests could not be compared with Slack');
+      } finally {
+        reconciling = null;
+      }
+    })();
+    return reconciling;
+  }
 
   return {
     async handle({ user, channel, ts, emoji, added }, delivery) {
@@ -129,9 +163,11 @@ export function createReactions(deps: {
         await react(place.run, gate, { user, emoji, sign }, 'reaction', delivery);
         return;
       }
-      // Another emoji of the same person may say the same; when Slack cannot be asked, the approval goes.
+      // Another emoji of the same person may say the same.
       const left = await read(requestOf(place, gate));
-      const same = left?.kind === 'read' && left.given.some((g) => g.user === user && g.sign === sign);
+      // Nothing is spent before the reactions were read, and comparing them again takes the approval back if it is.
+      if (left.kind === 'not_asked') return askAgain(left.retryAfterMs);
+      const same = left.kind === 'read' && left.given.some((g) => g.user === user && g.sign === sign);
       if (same) return;
       await runs.execute(
         place.run,
@@ -140,17 +176,6 @@ export function createReactions(deps: {
       );
     },
 
-    reconcileGates() {
-      reconciling ??= (async () => {
-        try {
-          for (const run of await openRuns()) await reconcile(run);
-        } catch (error) {
-          log.warn({ error: messageOf(error) }, 'open requests could not be compared with Slack');
-        } finally {
-          reconciling = null;
-        }
-      })();
-      return reconciling;
-    },
+    reconcileGates,
   };
 }

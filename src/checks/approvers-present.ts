@@ -4,7 +4,7 @@ import type { Runbook } from '../runbook/definition.js';
 import { floorsOf, strictest } from '../runbook/policy.js';
 import { defineKind, type StepKind } from '../runbook/step-kind.js';
 import type { StepDeps } from './deps.js';
-import { failed, listed, passed, plural } from './outcome.js';
+import { failed, listed, passed, plural, unknown } from './outcome.js';
 
 const Args = z.strictObject({
   /** How many people besides the requester there must be, at least; gates that need more are counted too. */
@@ -37,6 +37,7 @@ export function approversPresent(deps: StepDeps): StepKind<TargetConfig> {
     async run(args, { runbook, requester }) {
       const lines: string[] = [];
       const short: string[] = [];
+      let unanswered = false;
       const able = new Set<string>();
       for (const demand of demands(runbook, deps.config, args['at-least'])) {
         // Whoever approves must be on each of the lists, as the gate will ask.
@@ -48,6 +49,7 @@ export function approversPresent(deps: StepDeps): StepKind<TargetConfig> {
         const others = eligible.filter((user) => user !== requester);
         for (const user of others) able.add(user);
         if (others.length < demand.needs) {
+          if (rosters.some((roster) => roster.notAsked.length > 0)) unanswered = true;
           short.push(
             `${demand.label} needs ${plural(demand.needs, 'approver')} besides you, found ${others.length}`,
           );
@@ -60,10 +62,16 @@ export function approversPresent(deps: StepDeps): StepKind<TargetConfig> {
           ...(eligible.includes(requester)
             ? [`  does not count: ${mention(requester)}, who asks for the approval`]
             : []),
-          ...rosters.flatMap((r) => r.problems).map((problem) => `  could not be looked up: ${problem}`),
+          ...rosters.flatMap((r) => r.problems).map((problem) => `  does not count: ${problem}`),
+          ...rosters.flatMap((r) => r.notAsked).map(({ why }) => `  no answer: ${why}`),
         );
       }
       const output = [...new Set(lines)].join('\n');
+      if (short.length > 0 && unanswered) {
+        return unknown(`Slack gave no answer about some approvers; without them: ${short.join('; ')}`, {
+          output,
+        });
+      }
       if (short.length > 0) return failed(short.join('; '), { output });
       const names = [...able].map(mention);
       return passed(`${listed(names)} can approve`, { output, data: { people: [...able] } });

@@ -19,9 +19,9 @@ export function offlineKinds(): ReadonlyMap<string, StepKind<TargetConfig>> {
     processes,
     revisions: createRevisions({ processes, now: Date.now }),
     people: {
-      verdict: async () => ({ kind: 'ineligible', code: 'lookup_failed', why: offline }),
-      roster: async () => ({ eligible: [], ineligible: [], problems: [offline] }),
-      signs: async () => ({ kind: 'unasked' }),
+      verdict: async () => ({ kind: 'not_asked', why: offline, retryAfterMs: 0 }),
+      roster: async () => ({ eligible: [], ineligible: [], problems: [offline], notAsked: [] }),
+      signs: async () => ({ kind: 'not_asked', why: offline, retryAfterMs: 0 }),
     },
     config: { backups: { directory: '.', minFreeBytes: 0 }, windows: [], targets: {}, jobs: null },
     jobs: noJobs,

@@ -24,7 +24,7 @@ export async function operatorRefusal(
   switch (found.kind) {
     case 'member':
       return null;
-    case 'unknown':
+    case 'not_asked':
       throw new NotLookedUp(found.why);
     case 'not_a_member':
       return refuse(
@@ -41,6 +41,7 @@ const reasons: Readonly<Record<MemberCode, string>> = {
   guest: 'you are a guest',
   stranger: 'you are from outside the workspace',
   other_workspace: 'you belong to another workspace',
+  lookup_failed: 'Slack describes your account incompletely',
 };
 
 /** The command as its usage is listed, such as `jobs run`. */

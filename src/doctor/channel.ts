@@ -56,8 +56,11 @@ function channelCheck({ what, id, key, shared }: Named, session: SlackSession): 
         const todo = `correct ${key}; if the channel is private, invite the bot there: /invite @m10bot`;
         return [problem(what, 'does not exist, or is private without the bot in it', todo)];
       }
+      if (answer.kind === 'unreachable') {
+        return [attention(what, `not checked: ${failureWords(answer)}`, 'run the doctor again')];
+      }
       if (answer.kind !== 'ok') {
-        return [problem(what, failureWords(answer), `correct ${key}, or run the doctor again`)];
+        return [problem(what, failureWords(answer), `correct ${key}`)];
       }
       return findingsOf({ what, id, key, shared }, ChannelInfo.parse(answer.body).channel);
     },

@@ -28,6 +28,8 @@ export interface DatabaseFacts {
   readonly revision: string;
   readonly versionTable: string;
   readonly rights: z.infer<typeof Rights>;
+  /** Which state database it is; null when it is none, or not yet. */
+  readonly stateId: string | null;
   /** How far this machine's clock is ahead of the server's, ms. */
   readonly clockAheadMs: number;
 }
@@ -94,8 +96,20 @@ async function readFacts(database: Database, now: () => number, place: VersionPl
     revision: revision.kind === 'ok' ? sayRevision(revision.value) : `not readable (${revision.message})`,
     versionTable: placeName(place),
     rights,
+    stateId: await readStateId(database),
     clockAheadMs: (before + after) / 2 - clock.ms,
   };
+}
+
+async function readStateId(database: Database): Promise<string | null> {
+  const There = z.object({ there: z.boolean() });
+  const [found] = await database.rows(
+    There,
+    `select coalesce(has_table_privilege(to_regclass('m10bot.identity'), 'SELECT'), false) as there`,
+  );
+  if (found?.there !== true) return null;
+  const [row] = await database.rows(z.object({ id: z.string() }), 'select id::text from m10bot.identity');
+  return row?.id ?? null;
 }
 
 // Superusers and owners come out right: the functions below answer for them, too.

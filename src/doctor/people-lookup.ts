@@ -69,6 +69,7 @@ export function createPeopleLookup(config: Pick<Config, 'slack'>, session: Slack
     const verdict = judgeKind(parsed.data.user, own ? config.slack.team : self.team_id, {
       enterpriseId: self.enterprise_id ?? null,
     });
+    if (verdict.kind === 'not_asked') return { kind: 'not_asked', id, name, why: verdict.why };
     return verdict.kind === 'eligible'
       ? { kind: 'eligible', id, name }
       : { kind: 'ineligible', id, name, why: reasons.get(verdict.code) ?? verdict.why };
@@ -84,10 +85,11 @@ export function createPeopleLookup(config: Pick<Config, 'slack'>, session: Slack
     switch (answer.code) {
       case 'plan_upgrade_required':
         return { kind: 'no_plan' };
-      case 'missing_scope':
-        return { kind: 'not_asked', why: failureWords(answer) };
-      default:
+      case 'no_such_subteam':
+      case 'invalid_arguments':
         return { kind: 'unknown', why: failureWords(answer) };
+      default:
+        return { kind: 'not_asked', why: failureWords(answer) };
     }
   }
 

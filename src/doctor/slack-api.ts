@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { isNoAnswer } from '../bot/asking.js';
 
 /** One answer of the Web API with what its headers tell, which the bot's own client does not keep. */
 export type SlackAnswer =
@@ -52,7 +53,9 @@ export function createSlackCalls(options: {
         if (!response.ok) return { kind: 'unreachable', why: `HTTP status ${response.status}` };
         const body = Body.parse(JSON.parse(text));
         if (!body.ok) {
-          return { kind: 'refused', code: body.error ?? 'no reason given', needed: body.needed ?? null };
+          const code = body.error ?? 'no reason given';
+          if (isNoAnswer(code)) return { kind: 'unreachable', why: `it answered ${code}` };
+          return { kind: 'refused', code, needed: body.needed ?? null };
         }
         const scopes = response.headers.get('x-oauth-scopes');
         return {

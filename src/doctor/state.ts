@@ -1,7 +1,8 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { readDisk } from '../clients/disk.js';
-import type { Config } from '../config.js';
+import { type Config, ConfigError } from '../config.js';
+import { foreignProblem, readBound, unreadableTodo } from '../main/directory.js';
 import { serverBinaries, serverUser } from '../store/embeddedBinaries.js';
 import { clusterFolder } from '../store/embeddedCluster.js';
 import { readPostmaster } from '../store/postmaster.js';
@@ -15,7 +16,9 @@ export function stateCheck(config: Pick<Config, 'state'>, look: () => Promise<Da
     what: 'state database',
     async run() {
       const seen = await look();
-      const folder = await folderFindings(config.state.directory);
+      const { directory } = config.state;
+      const stateId = seen?.kind === 'read' ? seen.facts.stateId : null;
+      const folder = [...(await folderFindings(directory)), ...(await boundFindings(directory, stateId))];
       if (seen === null) return [...folder, ...(await embedded(config.state.directory))];
       if (seen.kind === 'failed') return [problem('state database', seen.facts, seen.todo), ...folder];
       return [...findingsOf(seen.facts), ...folder];
@@ -63,6 +66,23 @@ async function folderFindings(directory: string): Promise<Finding[]> {
   }
   const there = await stat(directory).catch(() => null);
   return [fine(what, there === null ? 'is made at the first start' : 'writable')];
+}
+
+/** Whether the directory and the state database belong to each other. */
+async function boundFindings(directory: string, stateId: string | null): Promise<Finding[]> {
+  const what = `state directory ${directory}`;
+  try {
+    const bound = await readBound(directory);
+    if (bound === null) return [];
+    if (stateId === null) return [fine(what, `bound to state database ${bound.database}`)];
+    const foreign = foreignProblem(directory, bound, stateId);
+    return foreign === null
+      ? [fine(what, `bound to this state database, ${stateId}`)]
+      : [problem(what, foreign.facts, foreign.todo)];
+  } catch (error) {
+    const why = error instanceof ConfigError ? error.problems.join('; ') : String(error);
+    return [problem(what, why.replace(`: ${unreadableTodo}`, ''), unreadableTodo)];
+  }
 }
 
 /** Whether the bot can start its own PostgreSQL. It is not started here: a running bot may be using it. */

@@ -16,6 +16,7 @@ import { createTargetMetrics } from '../metrics/target.js';
 import type { JobName } from '../runbook/jobs/names.js';
 import type { JobObserver } from '../scheduler/observe.js';
 import { createTicks } from '../scheduler/ticks.js';
+import { clockWarning, type DatabaseClock } from '../store/clock.js';
 import { readStoreFigures } from '../store/figures.js';
 import { createJobRuns } from '../store/job-runs.js';
 import { createJobsJournal } from '../store/jobs.js';
@@ -43,6 +44,8 @@ export async function startMetrics(deps: {
   readonly journal: Journal;
   /** Whether Slack can deliver now. */
   readonly connected: () => boolean;
+  /** The state database's clock. */
+  readonly clock: Pick<DatabaseClock, 'aheadMs'>;
   /** What of the journal differs from heads noted elsewhere, in words; null when nothing does. */
   readonly journalDiffers: () => string | null;
   readonly redact: (text: string) => string;
@@ -50,7 +53,7 @@ export async function startMetrics(deps: {
   /** ms since the epoch */
   readonly now: () => number;
 }): Promise<Metrics> {
-  const { config, pool, journal, redact, log, now } = deps;
+  const { config, pool, journal, clock, redact, log, now } = deps;
   const registry = createRegistry();
   const labels = createEventLabels(redact);
   const target = config.jobs === null ? undefined : config.targets[config.jobs.target];
@@ -75,6 +78,10 @@ export async function startMetrics(deps: {
         return null;
       },
       'state directory': () => whyUnwritable(config.state.directory),
+      clock: () => {
+        const warning = clockWarning(clock.aheadMs());
+        return warning === null ? null : { warning };
+      },
       Slack: () => (deps.connected() ? null : 'not connected'),
     },
     redact,

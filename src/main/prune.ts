@@ -28,7 +28,7 @@ export interface PrunerDeps {
   readonly processes: Pick<Processes, 'below' | 'look'>;
   /** Numbers of the runs that are open: nothing of theirs is removed, however old it is. */
   readonly openRuns: () => Promise<readonly number[]>;
-  /** ms since the epoch */
+  /** The clock that dates the files; ms since the epoch */
   readonly now: () => number;
   readonly keeping?: Keeping;
 }
@@ -125,7 +125,7 @@ export async function prune(deps: PrunerDeps): Promise<number> {
   return gone.length;
 }
 
-/** The run that a name belongs to: `run-7`, or `run-7_phase.x_step_1.txt`. */
+/** The run that a name belongs to: `run-7`, or `run-7_phase.x_step_1-0a1b2c3d4e5f6071.txt`. */
 function runOf(name: string): number | null {
   const match = /^run-(\d+)(?:_|$)/.exec(name);
   return match === null ? null : Number(match[1]);

@@ -10,11 +10,14 @@ import { type Config, ConfigError } from '../config.js';
 import { StateUnavailable } from '../store/errors.js';
 import { migrate } from '../store/migrate.js';
 import { createPool } from '../store/pool.js';
+import { bindDirectory, type Place } from './directory.js';
 
 export interface StateDatabase {
   /** For further connections to it. */
   readonly url: string | pg.ClientConfig;
   readonly pool: pg.Pool;
+  /** The state directory, bound to this database. */
+  readonly place: Place;
   close(): Promise<void>;
 }
 
@@ -24,11 +27,13 @@ const poolSize = 16;
 /**
  * Opens the bot's own database and brings its tables to this release. Without a URL an embedded PostgreSQL
  * under the state directory is started, or taken over when a bot that was killed left it running.
+ * @param warn gets what somebody should know of the directory
  * @param beforeTables looks at the database before anything is written to it, and may refuse it by throwing
  */
 export async function openState(
   config: Pick<Config, 'state'>,
   onError: (error: Error) => void,
+  warn: (message: string) => void,
   beforeTables: (pool: pg.Pool) => Promise<void> = async () => undefined,
 ): Promise<StateDatabase> {
   const { databaseUrl, directory } = config.state;
@@ -36,9 +41,11 @@ export async function openState(
   const embedded = databaseUrl === null ? await startOwn(directory) : null;
   const url = databaseUrl === null ? (embedded?.url ?? '') : await stateDriver(databaseUrl);
   const pool = createPool({ url, max: poolSize, applicationName: 'm10bot-state', onError });
+  let place: Place;
   try {
     await beforeTables(pool);
     await migrate(pool, migrationsDirectory());
+    place = await bindDirectory(directory, pool, warn);
   } catch (error) {
     await pool.end();
     await embedded?.stop();
@@ -47,6 +54,7 @@ export async function openState(
   return {
     url,
     pool,
+    place,
     async close() {
       await pool.end();
       await embedded?.stop();

@@ -4,9 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface Part {
   readonly part: string;
   readonly ready: boolean;
-  /** What is wrong, or what people must know of a part that is ready; null when there is nothing. */
+  /** What is wrong, or what people must know of a part that does its work all the same; null when there is nothing. */
   readonly why: string | null;
 }
+/** What a part answers: what keeps it from its work, what somebody should know, or nothing. */
+export type PartAnswer = string | { readonly warning: string } | null;
+
 export type Readiness = () => Promise<readonly Part[]>;
 
 /** Longest wait for a part, ms. */
@@ -18,7 +21,7 @@ const patienceMs = 3_000;
  * @param notes the same for what people must know of and what does not make a replica unready
  */
 export function createReadiness(
-  parts: Readonly<Record<string, () => Promise<string | null> | string | null>>,
+  parts: Readonly<Record<string, () => Promise<PartAnswer> | PartAnswer>>,
   redact: (text: string) => string,
   notes: Readonly<Record<string, () => string | null>> = {},
 ): Readiness {
@@ -30,15 +33,17 @@ export function createReadiness(
   return async () => [
     ...(await Promise.all(
       Object.entries(parts).map(async ([part, ask]): Promise<Part> => {
-        const why = await within(async () => ask());
-        return { part, ready: why === null, why: why === null ? null : redact(why) };
+        const answer = await within(async () => ask());
+        if (answer === null) return { part, ready: true, why: null };
+        const warns = typeof answer !== 'string';
+        return { part, ready: warns, why: redact(warns ? answer.warning : answer) };
       }),
     )),
     ...noted(),
   ];
 }
 
-async function within(ask: () => Promise<string | null>): Promise<string | null> {
+async function within(ask: () => Promise<PartAnswer>): Promise<PartAnswer> {
   const done = new AbortController();
   const answer = ask()
     .catch((error: unknown) => (error instanceof Error ? error.message || error.name : String(error)))

@@ -8,7 +8,7 @@ import { blockHasChanges, type Gate, gateById, isChanging, type OpenedRun, stepP
  * Whoever can write to the state database can append any event. A run is only as good as its approvals, so what
  * starts or leaves out something is held against what must stand before it. Older journals pass: the rules here
  * are those that every release decided by. What depends on a clock is left out, since the times in the journal
- * are the database's and decisions were made by a replica's.
+ * are the database's and earlier releases decided by a replica's.
  */
 export function doubtOf(state: OpenedRun, event: RunEvent): string | null {
   switch (event.type) {
@@ -38,6 +38,7 @@ export function doubtOf(state: OpenedRun, event: RunEvent): string | null {
       return doubtOfResume(state);
     case 'GatePreparationFailed':
     case 'ApprovalWithdrawn':
+    case 'LookupFailed':
     case 'ReactionRejected':
     case 'GateReposted':
     case 'GateRefused':

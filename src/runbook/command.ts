@@ -1,35 +1,50 @@
 import type { BlockRef, Runbook } from './definition.js';
-import type { EventOf, Loss, Plan, Purpose, StepResult, TargetState, Via } from './events.js';
+import type { EventOf, Loss, Plan, Purpose, StepResult, TargetState, Via, Where } from './events.js';
 import type { Executed } from './executed.js';
 import type { Fingerprint } from './fingerprint.js';
 import type { ReasonCode } from './refusal.js';
 
-/** What a look-up said about a person as approver. A failed look-up is a no. */
+/** A question outside that has no answer yet: neither a yes nor a no. It is asked again. */
+export interface NotAsked {
+  readonly kind: 'not_asked';
+  readonly why: string;
+  /** ms before it is worth asking again; 0 when nobody said */
+  readonly retryAfterMs: number;
+}
+
+/** What a look-up said about a person as approver. */
 export type Verdict =
   | { readonly kind: 'eligible' }
-  | { readonly kind: 'ineligible'; readonly code: ReasonCode; readonly why: string };
+  | { readonly kind: 'ineligible'; readonly code: ReasonCode; readonly why: string }
+  | NotAsked;
 
 /** The meaning of an emoji on a gate. */
 export type Sign = 'approve' | 'refuse' | 'stop';
 
 /** What Slack says about the reactions on a request. */
 export type Signs =
-  | { readonly kind: 'read'; readonly by: Readonly<Record<Sign, readonly string[]>> }
+  | SignsRead
   /** Slack answered: the message, or what it attaches, is not there, or it is the message of something else. */
   | { readonly kind: 'gone' }
-  /** Slack could not be asked. That is not a no. */
-  | { readonly kind: 'unasked' };
+  | NotAsked;
+
+/** Who reacted how. */
+export interface SignsRead {
+  readonly kind: 'read';
+  readonly by: Readonly<Record<Sign, readonly string[]>>;
+}
 
 /** What Slack and the targets say right before a gate is spent. */
 export interface SpendFacts {
-  /** null: Slack could not be asked. */
-  readonly reactions: Readonly<Record<Sign, readonly string[]>> | null;
+  readonly reactions: SignsRead | NotAsked;
   readonly verdicts: Readonly<Record<string, Verdict>>;
   /** Who drives: an operator's ❌ counts like an approver's. */
   readonly operators: readonly string[];
   readonly fingerprint:
     | { readonly kind: 'computed'; readonly fingerprint: Fingerprint }
-    | { readonly kind: 'failed'; readonly why: string };
+    | { readonly kind: 'failed'; readonly why: string }
+    /** A target could not be read at this moment. */
+    | NotAsked;
 }
 
 /** What Slack says right before a change about the approval under which it would run. */
@@ -138,7 +153,13 @@ export type Command =
       readonly facts: ConfirmFacts;
     }
   | { readonly type: 'StartBlock'; readonly block: BlockRef }
-  | { readonly type: 'StartStep'; readonly block: BlockRef; readonly step: string; readonly attempt: number }
+  | {
+      readonly type: 'StartStep';
+      readonly block: BlockRef;
+      readonly step: string;
+      readonly attempt: number;
+      readonly where?: Where;
+    }
   | {
       readonly type: 'FinishStep';
       readonly block: BlockRef;

@@ -63,6 +63,10 @@ const stepRef = {
   attempt: z.int().min(1),
 };
 
+/** A replica's state directory, by its identity, and the host that it was on. */
+export const Where = z.strictObject({ directory: z.string(), host: z.string() });
+export type Where = z.infer<typeof Where>;
+
 /** How a command reached the bot, for the record. */
 export const Via = z.enum(['command', 'button', 'reaction', 'reconciled']);
 export type Via = z.infer<typeof Via>;
@@ -108,6 +112,13 @@ export const RunEvent = z.discriminatedUnion('type', [
     emoji: z.string(),
     via: Via,
   }),
+  /** Slack gave no answer about people who reacted, or about the message itself; nothing is decided, it is asked again. */
+  z.strictObject({
+    type: z.literal('LookupFailed'),
+    gate: z.int(),
+    users: z.array(z.string()),
+    why: z.string(),
+  }),
   z.strictObject({ type: z.literal('ApprovalWithdrawn'), gate: z.int(), by, why: z.string() }),
   z.strictObject({
     type: z.literal('ReactionRejected'),
@@ -139,7 +150,13 @@ export const RunEvent = z.discriminatedUnion('type', [
     why: z.string(),
   }),
   z.strictObject({ type: z.literal('BlockStarted'), block: BlockRefSchema, from: z.string().nullable() }),
-  z.strictObject({ type: z.literal('StepStarted'), ...stepRef, target: z.string() }),
+  z.strictObject({
+    type: z.literal('StepStarted'),
+    ...stepRef,
+    target: z.string(),
+    /** Where the records of what it starts are kept. Absent in journals of earlier releases. */
+    where: Where.optional(),
+  }),
   z.strictObject({
     type: z.literal('StepFinished'),
     ...stepRef,

@@ -52,14 +52,18 @@ function evolved(state: OpenedRun, event: RunEvent, meta: EventMeta): OpenedRun 
         plan: event.plan,
       });
     case 'ApprovalGiven':
-      return withApprovals(state, event.gate, (list) => [
+      return withApprovals(answered(state, event), event.gate, (list) => [
         ...list.filter((a) => a.by !== event.by),
         { by: event.by, at: meta.at },
       ]);
     case 'ApprovalWithdrawn':
-      return withApprovals(state, event.gate, (list) => list.filter((a) => a.by !== event.by));
+      return withApprovals(answered(state, event), event.gate, (list) =>
+        list.filter((a) => a.by !== event.by),
+      );
+    case 'LookupFailed':
+      return unanswered(state, event);
     case 'ReactionRejected':
-      return withGateNote(state, event);
+      return withGateNote(answered(state, event), event);
     case 'GateRefused':
       return withGate(state, event.gate, { status: 'refused', closedBy: event.by });
     case 'GateReposted':
@@ -71,7 +75,10 @@ function evolved(state: OpenedRun, event: RunEvent, meta: EventMeta): OpenedRun 
     case 'GateVoided':
       return withGate(state, event.gate, { status: 'voided' });
     case 'GateSpent':
-      return { ...withGate(state, event.gate, { status: 'spent' }), unusedApproval: event.gate };
+      return {
+        ...withGate(state, event.gate, { status: 'spent', waits: null }),
+        unusedApproval: event.gate,
+      };
     case 'BlockStarted':
       return started(state, event, meta);
     case 'StepStarted':
@@ -79,6 +86,8 @@ function evolved(state: OpenedRun, event: RunEvent, meta: EventMeta): OpenedRun 
         status: 'running',
         attempt: event.attempt,
         startedAt: meta.at,
+        startHash: meta.hash ?? null,
+        startedIn: event.where ?? null,
         durationMs: null,
         summary: '',
       });
@@ -208,6 +217,7 @@ function requested(event: EventOf<'ApprovalRequested'>, meta: EventMeta): Gate {
     approvals: [],
     rejected: [],
     closedBy: null,
+    waits: null,
     lost: [],
     doubt: null,
   };
@@ -268,7 +278,20 @@ function withGate(state: OpenedRun, id: number, change: Partial<Gate>): OpenedRu
 
 function reposted(state: OpenedRun, { gate, lost }: EventOf<'GateReposted'>): OpenedRun {
   const before = state.gates.find((g) => g.id === gate)?.lost ?? [];
-  return withGate(state, gate, { approvals: [], lost: [...before, lost] });
+  return withGate(state, gate, { approvals: [], waits: null, lost: [...before, lost] });
+}
+
+function unanswered(state: OpenedRun, { gate, users, why }: EventOf<'LookupFailed'>): OpenedRun {
+  const before = state.gates.find((g) => g.id === gate)?.waits?.users ?? [];
+  return withGate(state, gate, { waits: { users: [...new Set([...before, ...users])], why } });
+}
+
+/** Slack has answered about one person: others may still be waited for. */
+function answered(state: OpenedRun, { gate, by }: { readonly gate: number; readonly by: string }): OpenedRun {
+  const waits = state.gates.find((g) => g.id === gate)?.waits ?? null;
+  if (waits === null) return state;
+  const users = waits.users.filter((user) => user !== by);
+  return withGate(state, gate, { waits: users.length === 0 ? null : { ...waits, users } });
 }
 
 function withApprovals(

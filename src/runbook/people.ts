@@ -1,4 +1,4 @@
-import type { Signs, Verdict } from './command.js';
+import type { NotAsked, Signs, Verdict } from './command.js';
 import type { ReasonCode } from './refusal.js';
 import type { Gate, OpenedRun } from './state.js';
 
@@ -7,7 +7,7 @@ export interface People {
   /**
    * Whether a person may approve, looked up now: who is on every one of these approver lists; on any list at
    * all when none is named.
-   * Never throws: a look-up that fails is an `ineligible` verdict with code `lookup_failed`.
+   * Never throws: a look-up without an answer is `not_asked`, and a definite no comes before it.
    */
   verdict(user: string, lists: readonly string[]): Promise<Verdict>;
   /** Everyone on these lists, with user groups expanded and people who do not count left out, each with why. */
@@ -24,23 +24,25 @@ export interface RequestRef {
   readonly requestedAt: number;
 }
 
-/** Why somebody is no full, active member of our workspace. */
+/** Why somebody is no full, active member of our workspace; `lookup_failed`: Slack describes them incompletely. */
 export type MemberCode = Extract<
   ReasonCode,
-  'deactivated' | 'bot' | 'guest' | 'stranger' | 'other_workspace'
+  'deactivated' | 'bot' | 'guest' | 'stranger' | 'other_workspace' | 'lookup_failed'
 >;
 
-/** What Slack says of a person. `unknown`: it could not be asked, which is neither a yes nor a no. */
+/** What Slack says of a person. */
 export type Member =
   | { readonly kind: 'member' }
   | { readonly kind: 'not_a_member'; readonly code: MemberCode; readonly why: string }
-  | { readonly kind: 'unknown'; readonly why: string };
+  | NotAsked;
 
 export interface Roster {
   readonly eligible: readonly string[];
   readonly ineligible: readonly { readonly user: string; readonly why: string }[];
-  /** Look-ups that failed, such as a user group on a free plan. */
+  /** What of the lists counts for nobody, such as a user group on a free plan. */
   readonly problems: readonly string[];
+  /** Look-ups without an answer: there may be more people than are known. */
+  readonly notAsked: readonly NotAsked[];
 }
 
 export function requestOf(state: Pick<OpenedRun, 'run'>, gate: Pick<Gate, 'id' | 'requestedAt'>): RequestRef {

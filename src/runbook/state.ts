@@ -7,7 +7,7 @@ import {
   type Step,
   targetOf,
 } from './definition.js';
-import type { Cover, EventOf, Loss, Plan, Purpose, StepResult, TargetState } from './events.js';
+import type { Cover, EventOf, Loss, Plan, Purpose, StepResult, TargetState, Where } from './events.js';
 import type { Executed, ExecutedElsewhere } from './executed.js';
 import type { Fingerprint } from './fingerprint.js';
 
@@ -19,6 +19,10 @@ export interface StepProgress {
   readonly attempt: number;
   readonly summary: string;
   readonly startedAt: number | null;
+  /** The hash of the event that started its last attempt, which no other event has; null where it is not known. */
+  readonly startHash: string | null;
+  /** Where the records of that attempt are kept; null for an attempt of an earlier release. */
+  readonly startedIn: Where | null;
   readonly durationMs: number | null;
   readonly data: EventOf<'StepFinished'>['data'];
   /** What its last attempt really executed; null where nothing of it is known. */
@@ -66,6 +70,8 @@ export interface Gate {
   /** Reactions that did not count, so that looking again does not answer them again. */
   readonly rejected: readonly { readonly by: string; readonly emoji: string; readonly code: string }[];
   readonly closedBy: string | null;
+  /** Why it goes on waiting for an answer from Slack, and about whom; null while everything is answered. */
+  readonly waits: { readonly users: readonly string[]; readonly why: string } | null;
   /** Slack's timestamps of its messages that were deleted. */
   readonly lost: readonly string[];
   /** Why its spending is not believed; null when nothing speaks against it. */
@@ -142,6 +148,8 @@ export const initialState: RunState = { kind: 'none' };
 export interface EventMeta {
   /** ms since the epoch, by the journal's clock */
   readonly at: number;
+  /** The event's own hash in the journal. */
+  readonly hash?: string;
   /** Its place in the journal. */
   readonly position?: number;
 }
@@ -155,6 +163,8 @@ const freshStep: StepProgress = {
   attempt: 0,
   summary: '',
   startedAt: null,
+  startHash: null,
+  startedIn: null,
   durationMs: null,
   data: {},
   executed: null,

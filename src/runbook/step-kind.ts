@@ -21,8 +21,13 @@ export interface StepContext<Target> extends PlanContext<Target> {
   readonly attempt: number;
   /** When this attempt began, by the journal's clock; ms since the epoch. */
   readonly startedAt: number;
-  /** Names the folder of a child's output, such as `run-7/production.apply/2`. */
+  /** Names the folder of a child's output, such as `run-7/phase.production/apply/2-5e1c9a70b3d2f846`. */
   readonly childId: string;
+  /**
+   * The beginning of the hash of the event that started this attempt: in the name of every file by which the attempt
+   * is known again, since numbers of runs are given out again when the state database is replaced.
+   */
+  readonly mark: string;
   /** Marks every database session of this attempt in `pg_stat_activity`; at most 63 bytes. */
   readonly applicationName: string;
   /** Aborted by a lost lease, `/m10 stop now` or a shutdown that must not wait. */

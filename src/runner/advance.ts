@@ -1,5 +1,6 @@
-import type { Command, CommandOf } from '../runbook/command.js';
+import type { Command, CommandOf, ConfirmFacts, NotAsked, SpendFacts } from '../runbook/command.js';
 import { blockKey } from '../runbook/definition.js';
+import type { Where } from '../runbook/events.js';
 import { next } from '../runbook/next.js';
 import { approvalOf, type OpenedRun } from '../runbook/state.js';
 import type { Fence } from '../store/journal.js';
@@ -11,7 +12,8 @@ import type { StepAt, Steps } from './steps.js';
 
 /** Why a run is left alone, and when to look again even if nobody calls. */
 export type Rest =
-  | { readonly kind: 'waits'; readonly until: number | null }
+  /** `afterMs`: when time alone changes something. A stretch, since moments are by the database's clock. */
+  | { readonly kind: 'waits'; readonly afterMs: number | null }
   | { readonly kind: 'closed' }
   /** Something outside could not be asked; look again soon. */
   | { readonly kind: 'again'; readonly afterMs: number };
@@ -44,15 +46,35 @@ function fenced(lost: AbortSignal): Promise<never> {
   });
 }
 
+/** How soon Slack, or a target, is asked again that gave no answer, ms. */
 const retrySlackMs = 2_000;
 const probeAgainMs = 500;
+
+function askAgain(asked: readonly NotAsked[]): Rest {
+  return { kind: 'again', afterMs: Math.max(retrySlackMs, ...asked.map((a) => a.retryAfterMs)) };
+}
+
+/** What has no answer among what was asked before a gate is spent or a change begins. */
+function unanswered({ verdicts, ...facts }: SpendFacts | ConfirmFacts): NotAsked[] {
+  const asked = 'signs' in facts ? [facts.signs] : [facts.reactions, facts.fingerprint];
+  return [...asked, ...Object.values(verdicts)].filter((fact) => fact.kind === 'not_asked');
+}
+
+/** Something gave no answer: the request stays approved, and nothing is spent or started. */
+function lacksAnswer(done: Executed): boolean {
+  if (done.kind === 'refused') return done.code === 'slack_unreachable';
+  return done.events.some((event) => event.type === 'LookupFailed');
+}
 
 export function createAdvance(deps: {
   readonly runs: Runs;
   readonly gates: Gates;
   readonly steps: Steps;
   readonly assessor: Assessor;
-  readonly now: () => number;
+  /** Where the records of what this replica starts are kept. */
+  readonly where: Where;
+  /** The clock that decides whether a request has expired, the same for all replicas; ms since the epoch. */
+  readonly now: () => number | Promise<number>;
   readonly log: Log;
 }): Advance {
   const { runs, gates, steps, assessor, now, log } = deps;
@@ -108,40 +130,42 @@ export function createAdvance(deps: {
       const confirmed = new Set<number | null>();
       for (;;) {
         const { state, version } = await runs.load(run);
-        const wanted = next(state, now());
+        const at = await now();
+        const wanted = next(state, at);
         if (state.kind === 'none' || wanted.kind === 'idle') return { kind: 'closed' };
         let done: Executed;
         switch (wanted.kind) {
-          case 'prepare_gate':
-            done = await execute(await gates.prepare(state, wanted.gate));
+          case 'prepare_gate': {
+            const prepared = await gates.prepare(state, wanted.gate);
+            if ('kind' in prepared) return askAgain([prepared]);
+            done = await execute(prepared);
             break;
+          }
           case 'expire_gate':
             done = await execute({ type: 'ExpireGate', gate: wanted.gate.id });
             break;
-          case 'spend_gate':
-            if (stopping()) return { kind: 'waits', until: null };
-            done = await execute(await gates.spend(state, wanted.gate));
-            if (done.kind === 'refused' && done.code === 'slack_unreachable') {
-              return { kind: 'again', afterMs: retrySlackMs };
-            }
+          case 'spend_gate': {
+            if (stopping()) return { kind: 'waits', afterMs: null };
+            const spend = await gates.spend(state, wanted.gate);
+            done = await execute(spend);
+            if (lacksAnswer(done)) return askAgain(unanswered(spend.facts));
             break;
+          }
           case 'start_block':
             done = await execute({ type: 'StartBlock', block: wanted.block });
             break;
           case 'run_step': {
-            if (stopping()) return { kind: 'waits', until: null };
+            if (stopping()) return { kind: 'waits', afterMs: null };
             const { block, step, attempt } = wanted;
             const under = approvalOf(state, block)?.id ?? null;
             const question = confirmed.has(under) ? null : await gates.confirm(state, wanted);
             if (question !== null) {
               done = await execute(question);
-              if (done.kind === 'refused' && done.code === 'slack_unreachable') {
-                return { kind: 'again', afterMs: retrySlackMs };
-              }
+              if (lacksAnswer(done)) return askAgain(unanswered(question.facts));
               if (done.kind === 'accepted' && done.version === version) confirmed.add(under);
               break;
             }
-            done = await execute({ type: 'StartStep', block, step, attempt });
+            done = await execute({ type: 'StartStep', block, step, attempt, where: deps.where });
             if (done.kind === 'accepted' && done.state.kind === 'run') {
               done = await runStep(done.state, { block, step, attempt }, fence, signal);
             }
@@ -167,12 +191,12 @@ export function createAdvance(deps: {
             done = await execute({ type: 'FinishRun', targets: await assessor.targets(state) });
             break;
           case 'wait_approval':
-            return { kind: 'waits', until: wanted.until };
+            return { kind: 'waits', afterMs: Math.max(0, wanted.until - at) };
           case 'ask_human':
           case 'stopped':
           case 'untrusted':
           case 'await_next':
-            return { kind: 'waits', until: null };
+            return { kind: 'waits', afterMs: null };
         }
         // Stale: somebody changed the run in between, so look at what it wants now. Twice at the same version
         // would be a bug, which must not spin.

@@ -1,5 +1,5 @@
 import type { Config } from '../config.js';
-import type { Command, ConfirmFacts, Signs, SpendFacts, Verdict } from '../runbook/command.js';
+import type { CommandOf, ConfirmFacts, NotAsked, Signs, SpendFacts, Verdict } from '../runbook/command.js';
 import { type BlockRef, findBlock } from '../runbook/definition.js';
 import type { Loss } from '../runbook/events.js';
 import { leftOut, leftOutPart } from '../runbook/left-out.js';
@@ -12,15 +12,18 @@ import type { LossCounter } from './ports.js';
 
 export interface Gates {
   /** Works out what a requested approval covers: the command that opens the gate, or says why it cannot open. */
-  prepare(state: OpenedRun, gate: Gate): Promise<Command>;
+  prepare(state: OpenedRun, gate: Gate): Promise<CommandOf<'OpenGate'> | CommandOf<'FailGate'> | NotAsked>;
   /** Reads everything again right before the gate is spent. */
-  spend(state: OpenedRun, gate: Gate): Promise<Command>;
+  spend(state: OpenedRun, gate: Gate): Promise<CommandOf<'SpendGate'>>;
   /**
    * Asks Slack whether the approval of a change stands, whatever the journal says.
    * @returns null for a step that changes nothing, by this bot's own kinds: the run's list of changing kinds is in the
    * journal too
    */
-  confirm(state: OpenedRun, at: { readonly block: BlockRef; readonly step: string }): Promise<Command | null>;
+  confirm(
+    state: OpenedRun,
+    at: { readonly block: BlockRef; readonly step: string },
+  ): Promise<CommandOf<'ConfirmApproval'> | null>;
 }
 
 export function createGates(deps: {
@@ -31,8 +34,10 @@ export function createGates(deps: {
   /** Names of the step kinds that change a target. */
   readonly changing: readonly string[];
   readonly loss: LossCounter;
+  /** ms since the epoch, by the journal's clock */
+  readonly now: () => number;
 }): Gates {
-  const { config, planner, people } = deps;
+  const { config, planner, people, now } = deps;
 
   async function plan(state: OpenedRun, gate: Gate): Promise<Planned> {
     const steps = coveredSteps(state, gate);
@@ -45,7 +50,7 @@ export function createGates(deps: {
       parts: { approvals: rule, ...leftOutPart(skips) },
       elsewhere: (target) => deps.elsewhere(state, target),
     });
-    if (planned.kind === 'failed' || skips.length === 0) return planned;
+    if (planned.kind !== 'planned' || skips.length === 0) return planned;
     return { ...planned, plan: { ...planned.plan, leftOut: skips } };
   }
 
@@ -61,11 +66,13 @@ export function createGates(deps: {
     return { loss: await deps.loss.count(state.runbook.rollback.loss) };
   }
 
-  async function eligibleFor(lists: readonly string[]): Promise<string[]> {
-    if (lists.length === 0) return [...(await people.roster([])).eligible];
-    const rosters = await Promise.all(lists.map((list) => people.roster([list])));
+  /** Who may approve as far as Slack answered, and what it did not answer. */
+  async function eligibleFor(lists: readonly string[]) {
+    const each = lists.length === 0 ? [[]] : lists.map((list) => [list]);
+    const rosters = await Promise.all(each.map((names) => people.roster(names)));
     const [first, ...rest] = rosters.map((r) => r.eligible);
-    return (first ?? []).filter((user) => rest.every((other) => other.includes(user)));
+    const users = (first ?? []).filter((user) => rest.every((other) => other.includes(user)));
+    return { users, notAsked: rosters.flatMap((r) => r.notAsked)[0] };
   }
 
   async function verdictsOf(users: readonly string[], lists: readonly string[]) {
@@ -102,8 +109,13 @@ export function createGates(deps: {
         eligibleFor(policy.lists),
         lossOf(state, gate),
       ]);
-      if (planned.kind === 'failed') return { type: 'FailGate', gate: gate.id, reason: planned.why };
-      const others = eligible.filter((user) => user !== gate.requestedBy);
+      if (planned.kind !== 'planned') return { type: 'FailGate', gate: gate.id, reason: planned.why };
+      const others = eligible.users.filter((user) => user !== gate.requestedBy);
+      if (others.length < policy.approvals && eligible.notAsked !== undefined) {
+        if (now() - gate.requestedAt < lookupPatienceMs) return eligible.notAsked;
+        const reason = `who may approve could not be looked up: ${eligible.notAsked.why}`;
+        return { type: 'FailGate', gate: gate.id, reason };
+      }
       if (others.length < policy.approvals) {
         const reason = `${policy.approvals} approval(s) are needed and ${others.length} person(s) besides the requester may give one`;
         return { type: 'FailGate', gate: gate.id, reason };
@@ -122,37 +134,44 @@ export function createGates(deps: {
     async spend(state, gate) {
       const signs = async () => {
         const answer = await people.signs(requestOf(state, gate));
-        // One that is gone is posted again by whoever compares open requests with Slack.
-        return answer.kind === 'read' ? answer.by : null;
+        return answer.kind === 'gone' ? reposted : answer;
       };
-      const spendWith = (facts: SpendFacts): Command => ({ type: 'SpendGate', gate: gate.id, facts });
+      const spendWith = (facts: SpendFacts): CommandOf<'SpendGate'> => ({
+        type: 'SpendGate',
+        gate: gate.id,
+        facts,
+      });
       // Asked first, too: while Slack cannot be asked there is no use in planning every few seconds.
-      if ((await signs()) === null) {
-        const why = 'Slack could not be asked';
-        return spendWith({
-          reactions: null,
-          verdicts: {},
-          operators: [],
-          fingerprint: { kind: 'failed', why },
-        });
+      const before = await signs();
+      if (before.kind === 'not_asked') {
+        return spendWith({ reactions: before, verdicts: {}, operators: [], fingerprint: before });
       }
       const planned = await plan(state, gate);
       // Planning takes its time: a ✅ that was taken back meanwhile must be seen.
       const reactions = await signs();
-      const asked = new Set([...gate.approvals.map((a) => a.by), ...(reactions?.refuse ?? [])]);
+      const refused = reactions.kind === 'read' ? reactions.by.refuse : [];
+      const asked = new Set([...gate.approvals.map((a) => a.by), ...refused]);
       const verdicts = await verdictsOf([...asked], gate.from);
       return spendWith({
         reactions,
         verdicts,
         operators: config.operators,
         fingerprint:
-          planned.kind === 'planned'
-            ? { kind: 'computed', fingerprint: planned.fingerprint }
-            : { kind: 'failed', why: planned.why },
+          planned.kind === 'planned' ? { kind: 'computed', fingerprint: planned.fingerprint } : planned,
       });
     },
   };
 }
+
+/** Not a no while the request is open: whoever compares open requests with Slack posts it again. */
+const reposted: NotAsked = {
+  kind: 'not_asked',
+  why: 'its message is not in the channel; it is posted again',
+  retryAfterMs: 0,
+};
+
+/** How long the people who may approve are looked up before the request is given up, ms. */
+const lookupPatienceMs = 120_000;
 
 /** The steps that an approval of this gate lets run, with the skipped one named as such. */
 function coveredSteps(state: OpenedRun, gate: Gate): StepToPlan[] {

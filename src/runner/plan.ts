@@ -1,4 +1,5 @@
 import type { Config, TargetConfig } from '../config.js';
+import type { NotAsked } from '../runbook/command.js';
 import { type Block, type Runbook, type Step, targetOf } from '../runbook/definition.js';
 import type { Plan, PlannedSql, PlannedStep, PlannedTarget } from '../runbook/events.js';
 import type { ExecutedElsewhere } from '../runbook/executed.js';
@@ -9,7 +10,9 @@ import type { Kinds, TargetReader } from './ports.js';
 /** What would run, and the fingerprint of exactly that. */
 export type Planned =
   | { readonly kind: 'planned'; readonly plan: Plan; readonly fingerprint: Fingerprint }
-  | { readonly kind: 'failed'; readonly why: string };
+  | { readonly kind: 'failed'; readonly why: string }
+  /** A target could not be read, such as a database that is away: nothing is known of what would run. */
+  | NotAsked;
 
 export interface StepToPlan {
   readonly block: Block;
@@ -184,11 +187,14 @@ export function createPlanner(deps: {
         };
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
-        return { kind: 'failed', why: redact(why) };
+        return { kind: 'not_asked', why: redact(why), retryAfterMs: replanMs };
       }
     },
   };
 }
+
+/** How soon after a target could not be read the plan is worked out again, ms. */
+const replanMs = 5_000;
 
 /** Every text of it but the digest, which must stay that of the whole. */
 function redactSql(planned: PlannedSql, redact: (text: string) => string): PlannedSql {

@@ -39,7 +39,7 @@ export function createRunner(deps: {
   readonly log: Log;
   readonly leaseMs?: number;
 }): Runner {
-  const { runs, leases, advance, owner, log } = deps;
+  const { runs, leases, advance, owner, log, leaseMs = defaultLeaseMs } = deps;
   const active = new Map<number, Active>();
   const timers = new Map<number, NodeJS.Timeout>();
   let stopping = false;
@@ -98,7 +98,7 @@ export function createRunner(deps: {
       leases,
       name: `run:${run}`,
       owner,
-      ttlMs: deps.leaseMs ?? defaultLeaseMs,
+      ttlMs: leaseMs,
       onLost: (reason) => {
         if (leftAlone) return;
         log.warn({ run, reason }, 'lost the lease on a run; what it has started goes on, and is found again');
@@ -109,7 +109,8 @@ export function createRunner(deps: {
       // Yields once, so that the entry in `active` exists before anything can look for it.
       const lease = await keeper.acquire();
       if (lease.kind === 'refused') {
-        later(run, Math.max(200, lease.until.getTime() - Date.now()));
+        // Its end is by the database's clock, which may show another time than this machine's.
+        later(run, Math.min(Math.max(200, lease.until.getTime() - Date.now()), leaseMs));
         return;
       }
       epoch = lease.epoch;
@@ -136,7 +137,7 @@ export function createRunner(deps: {
 
   function rested(run: number, rest: Rest): void {
     if (rest.kind === 'again') later(run, rest.afterMs);
-    if (rest.kind === 'waits' && rest.until !== null) later(run, Math.max(0, rest.until - Date.now()));
+    if (rest.kind === 'waits' && rest.afterMs !== null) later(run, rest.afterMs);
   }
 
   function later(run: number, ms: number): void {

@@ -2,6 +2,7 @@ import type { EndAttempt } from '../actions/end-attempt.js';
 import type { Config, TargetConfig } from '../config.js';
 import type { CommandOf } from '../runbook/command.js';
 import { type BlockRef, blockKey, findBlock, type Step, targetOf } from '../runbook/definition.js';
+import type { Where } from '../runbook/events.js';
 import { type Executed, journalExecuted, redactedExecuted } from '../runbook/executed.js';
 import type { Digest } from '../runbook/fingerprint.js';
 import { approvalOf, type Gate, isChanging, type OpenedRun, stepProgress } from '../runbook/state.js';
@@ -14,6 +15,8 @@ import type { Log } from './ports.js';
 
 /** How much of a step's output is kept in the journal, characters; the whole stays in a file. */
 const keptOutput = 6_000;
+/** How much of an event's hash names its files, characters: 64 bits. */
+const markLength = 16;
 
 export interface StepAt {
   readonly block: BlockRef;
@@ -37,6 +40,8 @@ export interface Steps {
 
 export function createSteps(deps: {
   readonly config: Pick<Config, 'targets'>;
+  /** Identity of this replica's state directory. */
+  readonly directory: string;
   readonly planner: Planner;
   readonly digest: Digest;
   readonly redact: (text: string) => string;
@@ -44,7 +49,8 @@ export function createSteps(deps: {
   readonly keepOutput: (childId: string, text: string) => Promise<string>;
   readonly elsewhere: Elsewhere;
   readonly endAttempt: EndAttempt;
-  readonly now: () => number;
+  /** The clock of the journal, which says when a step was started; ms since the epoch. */
+  readonly now: () => number | Promise<number>;
   readonly log: Log;
 }): Steps {
   const { config, planner, redact, now, log } = deps;
@@ -69,6 +75,9 @@ export function createSteps(deps: {
     target: TargetConfig,
     signal: AbortSignal,
   ): Promise<StepContext<TargetConfig>> {
+    const { startedAt, startHash, startedIn } = stepProgress(state, at.block, at.step);
+    // An attempt that an earlier release started keeps the names that it gave.
+    const mark = startedIn === null ? '' : (startHash ?? '').slice(0, markLength);
     return {
       runbook: state.runbook,
       step,
@@ -77,8 +86,9 @@ export function createSteps(deps: {
       elsewhere: await deps.elsewhere(state, target.name),
       run: state.run,
       attempt: at.attempt,
-      startedAt: stepProgress(state, at.block, at.step).startedAt ?? now(),
-      childId: `run-${state.run}/${blockKey(at.block).replace(':', '.')}/${step.id}/${at.attempt}`,
+      startedAt: startedAt ?? Date.now(),
+      childId: `run-${state.run}/${blockKey(at.block).replace(':', '.')}/${step.id}/${at.attempt}${mark === '' ? '' : `-${mark}`}`,
+      mark,
       applicationName: applicationName(state.run, at, deps.digest),
       signal,
       dataOf: (id) => dataOf(state, at.block, id),
@@ -110,7 +120,7 @@ export function createSteps(deps: {
     at: StepAt,
     childId: string,
     outcome: Outcome,
-    startedAt: number,
+    durationMs: number,
     recovered: boolean,
   ): Promise<CommandOf<'FinishStep'>> {
     const whole = redact(outcome.output ?? '');
@@ -125,22 +135,23 @@ export function createSteps(deps: {
       output: ends(whole),
       outputFile: kept,
       data: outcome.data ?? {},
-      durationMs: Math.max(0, Math.round(now() - startedAt)),
+      durationMs: Math.max(0, Math.round(durationMs)),
       recovered,
       ...(outcome.executed === undefined ? {} : { executed: await keepExecuted(childId, outcome.executed) }),
       ...(outcome.notes === undefined ? {} : { notes: outcome.notes.map(redact) }),
     };
   }
 
-  const bug = (at: StepAt, summary: string, startedAt: number, output = '') =>
-    finish(at, 'bug', { result: 'unknown', summary, output }, startedAt, false);
+  const bug = (at: StepAt, summary: string, durationMs: number, output = '') =>
+    finish(at, 'bug', { result: 'unknown', summary, output }, durationMs, false);
 
   return {
     async run(state, at, signal) {
-      const startedAt = now();
+      const begun = performance.now();
+      const took = () => performance.now() - begun;
       const ready = await prepare(state, at, signal);
       if ('problem' in ready) {
-        return finish(at, 'none', { result: 'failed', summary: ready.problem }, startedAt, false);
+        return finish(at, 'none', { result: 'failed', summary: ready.problem }, took(), false);
       }
       try {
         const drift =
@@ -150,20 +161,22 @@ export function createSteps(deps: {
         if (drift.length > 0) {
           const summary = 'not run: what it would do now is not what was approved';
           const outcome: Outcome = { result: 'failed', summary, output: drift.join('\n') };
-          return await finish(at, ready.context.childId, outcome, startedAt, false);
+          return await finish(at, ready.context.childId, outcome, took(), false);
         }
         const outcome = await withTimeout(ready.bound, ready.context, ready.step.timeout);
-        return await finish(at, ready.context.childId, endedBy(signal, outcome), startedAt, false);
+        return await finish(at, ready.context.childId, endedBy(signal, outcome), took(), false);
       } catch (error) {
         log.error({ error, step: at.step }, 'a step broke off with an error of the bot itself');
         const summary = `the bot failed while it ran this step (${message(error)}); what happened on the target is not known`;
-        return bug(at, summary, startedAt, error instanceof Error ? (error.stack ?? '') : '');
+        return bug(at, summary, took(), error instanceof Error ? (error.stack ?? '') : '');
       }
     },
     async recover(state, at, signal) {
-      const startedAt = stepProgress(state, at.block, at.step).startedAt ?? now();
+      const { startedIn, ...progress } = stepProgress(state, at.block, at.step);
+      const startedAt = progress.startedAt ?? (await now());
+      const took = async () => (await now()) - startedAt;
       const ready = await prepare(state, at, signal);
-      if ('problem' in ready) return bug(at, ready.problem, startedAt);
+      if ('problem' in ready) return bug(at, ready.problem, await took());
       const redo: CommandOf<'RedoStep'> = {
         type: 'RedoStep',
         block: at.block,
@@ -175,16 +188,19 @@ export function createSteps(deps: {
         await deps.endAttempt(ready.context);
         return redo;
       }
-      let probe = await probed(ready.bound, ready.context);
+      const probedNow = async () =>
+        believed(await probed(ready.bound, ready.context), startedIn, deps.directory);
+      let probe = await probedNow();
       let ended: string | null = null;
       if (probe.kind === 'running') {
-        ended = reasonToEnd(state, ready.step, startedAt, now());
+        ended = reasonToEnd(state, ready.step, startedAt, await now());
         if (ended === null) return null;
         log.warn({ run: state.run, step: at.step, why: ended }, 'ending a step that outlived its runner');
         await deps.endAttempt(ready.context);
-        probe = await probed(ready.bound, ready.context);
+        probe = await probedNow();
       }
-      const found = (outcome: Outcome) => finish(at, ready.context.childId, outcome, startedAt, true);
+      const found = async (outcome: Outcome) =>
+        finish(at, ready.context.childId, outcome, await took(), true);
       switch (probe.kind) {
         case 'done':
           return found(probe.outcome);
@@ -202,6 +218,19 @@ export function createSteps(deps: {
         }
       }
     },
+  };
+}
+
+/**
+ * That nothing was started can be told by the directory alone in which it would have been recorded: to another
+ * replica, on another host or with a new directory, a change that runs there looks as if it had never begun.
+ */
+function believed(probe: Probe, startedIn: Where | null, directory: string): Probe {
+  if (probe.kind !== 'not_done' || startedIn?.directory === directory) return probe;
+  const where = startedIn === null ? 'by an earlier release' : `by the bot on ${startedIn.host}`;
+  return {
+    kind: 'unknown',
+    evidence: `It was started ${where}, with another state directory than this one, whose records cannot be read here. It may still be running there. What this replica sees: ${probe.evidence}`,
   };
 }
 

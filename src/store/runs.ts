@@ -88,7 +88,8 @@ export function heldTargets(intent: Intent): string[] {
 /** The deciders' shell: loads a run, decides, appends; keeps folded states so that a look costs one query. */
 export function createRuns(deps: {
   readonly journal: Journal;
-  readonly now: () => number;
+  /** The clock that decides whether a request has expired, the same for all replicas; ms since the epoch. */
+  readonly now: () => number | Promise<number>;
   /** How many folded runs are kept in memory. */
   readonly cacheSize?: number;
 }): Runs {
@@ -158,11 +159,12 @@ export function createRuns(deps: {
   ): Promise<Executed> {
     for (let attempt = 1; ; attempt += 1) {
       const { state, version } = await load(run);
+      const at = await now();
       // Whether the targets are free is read here, on every try, so that the loser of a race is told who
       // won; the claim is appended at the very version at which it was read.
       const targets = await headsFor(command, state);
       const asked: Command = command.type === 'OpenRun' ? { ...command, busy: holdersOf(targets) } : command;
-      const decision = decide(state, asked, now());
+      const decision = decide(state, asked, at);
       if (decision.kind === 'refused') return decision;
       if (decision.events.length === 0) return { kind: 'accepted', events: [], state, version };
       const events = decision.events.map(
@@ -228,8 +230,8 @@ function claims(run: number, events: readonly RunEvent[], targets: readonly Targ
 export function foldStored(from: LoadedRun, events: readonly StoredEvent[]): LoadedRun {
   let { state, version } = from;
   for (const stored of events) {
-    const { at, position } = stored;
-    state = evolve(state, decodeRunEvent(stored.type, stored.data), { at: Date.parse(at), position });
+    const { at, hash, position } = stored;
+    state = evolve(state, decodeRunEvent(stored.type, stored.data), { at: Date.parse(at), hash, position });
     version = stored.version;
   }
   return { state, version };

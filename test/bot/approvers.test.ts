@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readChannelHeads } from '../../src/bot/chain-heads.js';
 import { judgeKind, SlackUser } from '../../src/bot/eligibility.js';
@@ -35,25 +37,75 @@ describe('verdict', () => {
     [USERS.slackbot, [], 'bot'],
     [USERS.dora, [], 'deactivated'],
     ['U0NOBODY01', [], 'stranger'],
-    [USERS.bob, ['no-such-list'], 'lookup_failed'],
+    [USERS.bob, ['no-such-list'], 'not_listed'],
   ])('of %s for %j is %s', async (user, lists, expected) => {
     const verdict = await people.verdict(user, lists);
-    expect(verdict.kind === 'eligible' ? 'eligible' : verdict.code).toBe(expected);
+    expect(verdict.kind === 'ineligible' ? verdict.code : verdict.kind).toBe(expected);
   });
 
-  it('is no while a look-up fails, and is never remembered', async () => {
+  it('is asked again while Slack gives no answer, with the wait that Slack wants', async () => {
     for (const method of ['users.info', 'conversations.info', 'usergroups.users.list']) {
-      expect(await people.verdict(USERS.carol, ['dba'])).toEqual({ kind: 'eligible' });
       for (const failure of ['ratelimited', 'internal_error', 'drop', 'http_500']) {
         await scene.people.failNext({ method, failure, count: 2 });
-        const verdict = await people.verdict(USERS.carol, ['dba']);
-        expect(verdict, `${method} ${failure}`).toMatchObject({ kind: 'ineligible', code: 'lookup_failed' });
-        // What a retry did not use up.
-        await poll(async () =>
-          (await people.verdict(USERS.carol, ['dba'])).kind === 'eligible' ? true : undefined,
-        );
+        expect(await people.verdict(USERS.carol, ['dba']), `${method} ${failure}`).toEqual({
+          kind: 'eligible',
+        });
       }
     }
+  });
+
+  it('is neither yes nor no when Slack gives none for longer, and nothing is remembered', async () => {
+    await scene.people.outage({ mode: '503' });
+    expect(await people.verdict(USERS.bob, [])).toMatchObject({
+      kind: 'not_asked',
+      why: expect.stringContaining('could not be looked up'),
+    });
+    await scene.people.outage({ mode: 'off' });
+    expect(await people.verdict(USERS.bob, [])).toEqual({ kind: 'eligible' });
+  });
+
+  it('comes through while every third call meets a rate limit', async () => {
+    let calls = 0;
+    const limiter = createServer(async (request, response) => {
+      calls += 1;
+      if (calls % 3 === 0) {
+        response.writeHead(429, { 'retry-after': '1' }).end('{"ok":false,"error":"ratelimited"}');
+        return;
+      }
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk);
+      const answer = await fetch(new URL(request.url?.replace(/^\/+/, '') ?? '', scene.slack.url), {
+        method: 'POST',
+        headers: {
+          authorization: request.headers.authorization ?? '',
+          'content-type': request.headers['content-type'] ?? '',
+        },
+        body: Buffer.concat(chunks),
+      });
+      response.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text());
+    });
+    await new Promise<void>((resolve) => limiter.listen(0, '127.0.0.1', resolve));
+    const { port } = limiter.address() as AddressInfo;
+    const access = scene.accessFor(undefined, `http://127.0.0.1:${port}/`);
+    access.identity.start();
+    await poll(async () => access.identity.current() ?? undefined);
+    await scene.postRequest(3, 1);
+    for (let look = 0; look < 4; look += 1) {
+      expect(await access.people.verdict(USERS.carol, ['dba'])).toEqual({ kind: 'eligible' });
+      expect(await access.people.signs({ run: 3, gate: 1, requestedAt: 0 })).toMatchObject({ kind: 'read' });
+    }
+    limiter.close();
+    limiter.closeAllConnections();
+  }, 60_000);
+
+  it('is no when one answer is, whatever else has none', async () => {
+    const code = { method: 'conversations.info', failure: 'brand_new_code', count: 1 };
+    await scene.people.failNext(code);
+    expect(await people.verdict(USERS.gina, [])).toMatchObject({ code: 'guest' });
+    await scene.people.failNext(code);
+    expect(await people.verdict(USERS.dave, [])).toMatchObject({ code: 'not_listed' });
+    await scene.people.failNext(code);
+    expect(await people.verdict(USERS.bob, [])).toMatchObject({ kind: 'not_asked' });
   });
 
   it('is no for everyone in a channel that is shared with another company', async () => {
@@ -127,7 +179,7 @@ describe('signs', () => {
       },
     });
     await scene.people.outage({ mode: '503' });
-    expect(await people.signs(request(2))).toEqual({ kind: 'unasked' });
+    expect(await people.signs(request(2))).toMatchObject({ kind: 'not_asked' });
     await scene.people.outage({ mode: 'off' });
   });
 
@@ -201,7 +253,7 @@ describe('judgeKind', () => {
     expect(judgeKind(ours, 'T1', { ...identity, enterpriseId: null })).toMatchObject({
       code: 'other_workspace',
     });
-    expect(judgeKind(ours, 'T1', null)).toMatchObject({ code: 'other_workspace' });
+    expect(judgeKind(ours, 'T1', null)).toMatchObject({ kind: 'not_asked' });
     const theirs = user({ enterprise_user: { enterprise_id: 'E2' } });
     expect(judgeKind(theirs, 'T1', identity)).toMatchObject({ code: 'other_workspace' });
   });

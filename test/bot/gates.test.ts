@@ -62,10 +62,40 @@ describe('a reaction on a request', () => {
       await scene.people.react({ user, ...at(ts), emoji: 'white_check_mark' });
       expect(await event(run, 'ReactionRejected', user)).toMatchObject({ code });
     }
-    await scene.people.failNext({ method: 'users.info', failure: 'internal_error', count: 1 });
-    await scene.people.react({ user: USERS.bob, ...at(ts), emoji: 'white_check_mark' });
-    expect(await event(run, 'ReactionRejected', USERS.bob)).toMatchObject({ code: 'lookup_failed' });
     expect((await gateOf(run, gate)).approvals).toEqual([]);
+  });
+
+  it('counts by itself once Slack answers, and the request says meanwhile what it waits for', async () => {
+    const run = await freshRun();
+    const { gate, ts } = await scene.openRequest(run);
+    // Each try of a look-up makes two calls at most.
+    await scene.people.failNext({ method: 'users.info', failure: 'http_500', count: 16 });
+    await scene.people.react({ user: USERS.bob, ...at(ts), emoji: 'white_check_mark' });
+    await poll(async () => ((await gateOf(run, gate)).waits?.users.includes(USERS.bob) ? true : undefined));
+    await event(run, 'ApprovalGiven', USERS.bob);
+    expect((await gateOf(run, gate)).waits).toBeNull();
+    const events = await scene.events(`run:${run}`);
+    expect(events.filter((e) => e.type === 'LookupFailed')).toHaveLength(1);
+    expect(events.filter((e) => e.type === 'ReactionRejected')).toEqual([]);
+  });
+
+  it('is not taken back by another emoji that goes while Slack gives no answer', async () => {
+    const run = await freshRun();
+    const { gate, ts } = await scene.openRequest(run);
+    for (const emoji of ['+1', 'white_check_mark']) {
+      await scene.people.react({ user: USERS.bob, ...at(ts), emoji });
+    }
+    await event(run, 'ApprovalGiven', USERS.bob);
+    await poll(async () => ((await waiting()) ? undefined : true));
+    await scene.people.failNext({ method: 'reactions.get', failure: 'invalid_auth', count: 1 });
+    await scene.people.unreact({ user: USERS.bob, ...at(ts), emoji: '+1' });
+    await poll(async () => {
+      const { calls } = await scene.people.calls({ method: 'reactions.get' });
+      return calls.some((call) => call.result === 'invalid_auth') && !(await waiting()) ? true : undefined;
+    });
+    expect((await gateOf(run, gate)).approvals.map((a) => a.by)).toEqual([USERS.bob]);
+    await scene.people.unreact({ user: USERS.bob, ...at(ts), emoji: 'white_check_mark' });
+    await event(run, 'ApprovalWithdrawn', USERS.bob);
   });
 
   it('is found out about when Slack lost it, and answered once', async () => {

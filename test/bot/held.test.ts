@@ -230,7 +230,7 @@ describe('what a request attaches', () => {
     await world.caughtUp();
     const shared = (await world.messages()).find((m) => m.files.length > 0);
     await world.people.deleteMessage({ channel: world.channel, ts: shared?.ts ?? '' });
-    expect(await world.read(request)).toBeNull();
+    expect(await world.read(request)).toMatchObject({ kind: 'not_asked' });
     await world.pool.query("UPDATE m10bot.posted SET updated_at = now() - interval '2 minutes'");
     expect(await world.read(request)).toEqual({ kind: 'gone', ts: shared?.files[0]?.id });
   });

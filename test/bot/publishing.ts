@@ -1,4 +1,5 @@
 import { WebClient } from '@slack/web-api';
+import { createAsk } from '../../src/bot/asking.js';
 import { publisherCursors } from '../../src/bot/publish/reader.js';
 import { createPublisher, type Publisher, type PublisherDeps } from '../../src/bot/publish.js';
 import { createReactionReader } from '../../src/bot/reaction-reader.js';
@@ -80,6 +81,7 @@ export async function publishing(options: SlackStandInOptions = {}) {
     slack,
     /** What stands on a request, as the bot reads it before it counts. */
     read: createReactionReader({
+      ask: createAsk(),
       client: new WebClient(stand.tokens.bot, { slackApiUrl: stand.url }),
       posted,
       botUserId: () => APP.userId,

@@ -125,7 +125,9 @@ describe('a request whose message is deleted', () => {
       await scene.posted.put({ key, channel: CHANNELS.incident, ts: 'F0LATE', hash: '', position: 1 });
       await bot.reconcileGates();
       expect(await reposts(run)).toEqual([]);
-      expect(await scene.accessFor().read({ run, gate, requestedAt: 0 })).toBeNull();
+      expect(await scene.accessFor().read({ run, gate, requestedAt: 0 })).toMatchObject({
+        kind: 'not_asked',
+      });
       await scene.pool.query(
         "UPDATE m10bot.posted SET updated_at = now() - interval '2 minutes' WHERE key = $1",
         [key],

@@ -83,9 +83,12 @@ export async function createScene(name: string, options: SlackStandInOptions = {
     dba: { users: [], usergroups: [GROUPS.dba] },
   };
 
-  function accessFor(delivery: SlackConfig['delivery'] = { kind: 'socket', appToken: slack.tokens.app }) {
+  function accessFor(
+    delivery: SlackConfig['delivery'] = { kind: 'socket', appToken: slack.tokens.app },
+    apiUrl = slack.url,
+  ) {
     return createSlackAccess({
-      config: { slack: slackConfig(delivery), approvers },
+      config: { slack: { ...slackConfig(delivery), apiUrl }, approvers },
       posted,
       log,
       now: Date.now,

@@ -9,6 +9,7 @@ import { redisConfig } from '../../src/checks/redis-config.js';
 import { isAtLeast, toolsPresent } from '../../src/checks/tools-present.js';
 import { windowOpen } from '../../src/checks/window-open.js';
 import type { MaintenanceWindow } from '../../src/config.js';
+import type { NotAsked } from '../../src/runbook/command.js';
 import { GatePolicy } from '../../src/runbook/definition.js';
 import { startRedis } from '../../workspace/services/redis.js';
 import { freshRedis } from '../support/database.js';
@@ -179,13 +180,14 @@ describe('disk.space', () => {
 });
 
 describe('approvers.present', () => {
-  const check = (eligible: string[], approvals = 1, args: object = {}) => {
+  const check = (eligible: string[], approvals = 1, args: object = {}, missing: NotAsked[] = []) => {
     const target = world.target({ databaseUrl, gate: GatePolicy.parse({ approvals, from: 'dba' }) });
     const staging = { ...target, name: 'staging' };
     const roster = {
       eligible,
       ineligible: [{ user: 'UGUEST', why: 'is a guest' }],
-      problems: ['the group @dba could not be read'],
+      problems: ['the group @old does not exist'],
+      notAsked: missing,
     };
     const deps = world.deps({ targets: [target, staging], roster });
     return run(approversPresent(deps), args, contextOf(target));
@@ -204,7 +206,15 @@ describe('approvers.present', () => {
     expect(outcome.summary).toContain('production needs 1 approver besides you, found 0');
     expect(outcome.output).toContain('does not count: <@UALICE>, who asks for the approval');
     expect(outcome.output).toContain('does not count: <@UGUEST>, is a guest');
-    expect(outcome.output).toContain('could not be looked up: the group @dba could not be read');
+    expect(outcome.output).toContain('does not count: the group @old does not exist');
+  });
+
+  test('too few because Slack gave no answer is neither a yes nor a no', async () => {
+    const away: NotAsked = { kind: 'not_asked', why: 'the group @dba could not be read', retryAfterMs: 0 };
+    const outcome = await check(['UALICE'], 1, {}, [away]);
+    expect(outcome.result).toBe('unknown');
+    expect(outcome.output).toContain('no answer: the group @dba could not be read');
+    expect((await check(['UBOB'], 1, {}, [away])).result).toBe('passed');
   });
 
   test('a gate that needs two is not satisfied by one', async () => {

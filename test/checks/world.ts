@@ -135,7 +135,7 @@ export async function createWorld(): Promise<World> {
     deps: (given = {}) => ({
       processes,
       revisions: createRevisions({ processes, now: given.now ?? Date.now }),
-      people: peopleOf(given.roster ?? { eligible: ['UBOB'], ineligible: [], problems: [] }),
+      people: peopleOf(given.roster ?? { eligible: ['UBOB'], ineligible: [], problems: [], notAsked: [] }),
       config: {
         backups: { directory: backups, minFreeBytes: given.minFreeBytes ?? 0 },
         windows: given.windows ?? [],
@@ -158,7 +158,7 @@ function peopleOf(roster: Roster): People {
   return {
     verdict: async () => ({ kind: 'eligible' }),
     roster: async () => roster,
-    signs: async () => ({ kind: 'unasked' }),
+    signs: async () => ({ kind: 'not_asked', why: 'offline', retryAfterMs: 0 }),
   };
 }
 
@@ -191,6 +191,7 @@ export function contextOf(
     attempt: 1,
     startedAt: given.startedAt ?? Date.now(),
     childId: `run-7/${id}`,
+    mark: '',
     applicationName: `m10bot:7:test:${id}`,
     signal: given.signal ?? new AbortController().signal,
     dataOf: (step) => JSON.parse(JSON.stringify(given.data?.[step] ?? null)) ?? undefined,

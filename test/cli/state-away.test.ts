@@ -71,6 +71,8 @@ state: { directory: file/below }
   const env = { M10_CONFIG: config, SLACK_BOT_TOKEN: 'xoxb-1', SLACK_APP_TOKEN: 'xapp-1', METRICS_PORT: '0' };
   const { code, stderr } = await runCli(dist, ['start'], { env, cwd: folder });
   expect(code).toBe(1);
-  expect(stderr).toMatch(/- state\.directory: expected a folder that can be made, found .*file\/below/);
+  expect(stderr).toMatch(
+    /- m10\.yml state\.directory: expected a directory that files can be written to, found .*file\/below/,
+  );
   expect(stderr).not.toMatch(/^ {4}at /m);
 });

@@ -1,7 +1,10 @@
-import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { chmod, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
+import { migrate } from '../../src/store/migrate.js';
+import { createPool } from '../../src/store/pool.js';
 import { layoutBackend } from '../../workspace/backend/layout.js';
 import { startRedis } from '../../workspace/services/redis.js';
 import { toolPath } from '../../workspace/services/tools.js';
@@ -165,6 +168,29 @@ test('a state database that is not UTF8 is refused, and one that cannot be reach
     expect.stringMatching(/^✗ state database: cannot be reached: .* → start the server/),
   ]);
   expect(gone.warnings).toEqual([expect.stringMatching(/^! databases apart: not fully checked/)]);
+});
+
+test('a state directory that belongs to another state database is a problem, and nothing is bound', async () => {
+  const { url, drop } = await freshDatabase('doctor_bound');
+  ends.push(drop);
+  const pool = createPool({ url, max: 1, applicationName: 'm10bot-test', onError: () => {} });
+  await migrate(pool, 'migrations');
+  await pool.end();
+  const state = join(place.directory, 'bound');
+  await mkdir(state);
+  const config = await changedConfig(place, (file) => {
+    file.state.directory = state;
+  });
+  const env = { ...place.trial.botEnv, M10_CONFIG: config, STATE_DATABASE_URL: url };
+  expect((await diagnose(env)).problems).toEqual([]);
+  expect(await readdir(state)).toEqual([]);
+  const bound = { directory: randomUUID(), database: randomUUID(), boundAt: new Date().toISOString() };
+  await writeFile(join(state, 'identity.json'), JSON.stringify(bound));
+  expect((await diagnose(env)).problems).toEqual([
+    expect.stringMatching(
+      /^✗ state directory .*: .*belongs to another state database.* → its records are of/,
+    ),
+  ]);
 });
 
 test('without STATE_DATABASE_URL the embedded PostgreSQL is looked at, and nothing is made', async () => {

@@ -69,9 +69,16 @@ async function inTheMiddle(play: Play): Promise<void> {
 const programs = (play: Play, step: string) =>
   join(play.trial.directory, 'state', 'children', 'run-1', 'phase.work', step);
 
+/** The folder of an attempt: after its number comes the hash of the event that started it. */
+async function attemptOf(play: Play, step: string, attempt: number): Promise<string> {
+  const names = await readdir(programs(play, step)).catch(() => []);
+  const name = names.find((each) => each.startsWith(`${attempt}-`));
+  return join(programs(play, step), name ?? `no attempt ${attempt} among ${names.join(', ')}`);
+}
+
 /** What Alembic announced in an attempt, by its own output. */
 async function upgrades(play: Play, attempt: number): Promise<number> {
-  const folder = join(programs(play, 'production.apply'), String(attempt), `upgrade-${revisions.hardening}`);
+  const folder = join(await attemptOf(play, 'production.apply', attempt), `upgrade-${revisions.hardening}`);
   const texts = await Promise.all(['stdout', 'stderr'].map((f) => readFile(join(folder, f), 'utf8')));
   return texts.join('\n').split('Running upgrade').length - 1;
 }
@@ -122,7 +129,7 @@ describe.concurrent('a bot that dies', () => {
         await verified(play);
         expect(await play.revision('production')).toBe(revisions.hardening);
         expect(await upgrades(play, 1)).toBe(1);
-        expect(await readdir(programs(play, 'production.apply'))).toEqual(['1']);
+        expect(await readdir(programs(play, 'production.apply'))).toEqual([expect.stringMatching(/^1-/)]);
         expect(await started(play, 'production.apply')).toEqual([1]);
         expect(await ends(play, 'production.apply')).toMatchObject([{ result: 'passed', recovered: true }]);
         expect(await eventsOf(play, 'GateSpent')).toHaveLength(1);
@@ -140,12 +147,8 @@ describe.concurrent('a bot that dies', () => {
         await play.phase(1);
         await inTheMiddle(play);
         await kill(play);
-        const record = join(
-          programs(play, 'production.apply'),
-          '1',
-          `upgrade-${revisions.hardening}`,
-          'child.json',
-        );
+        const folder = await attemptOf(play, 'production.apply', 1);
+        const record = join(folder, `upgrade-${revisions.hardening}`, 'child.json');
         const { pid } = z.object({ pid: z.int() }).parse(JSON.parse(await readFile(record, 'utf8')));
         process.kill(-pid, 'SIGKILL');
         expect(await eventually(async () => (await stillRunning([pid])).length === 0)).toBe(true);
@@ -189,10 +192,9 @@ describe.concurrent('a bot that dies', () => {
         await play.phase(1);
         await happened(play, 'StepStarted', { step: 'one' });
         await state.query('BEGIN; LOCK TABLE m10bot.events IN SHARE ROW EXCLUSIVE MODE');
-        const record = join(programs(play, 'one'), '1', 'exit.json');
-        expect(await eventually(async () => (await readFile(record, 'utf8').catch(() => '')) !== '')).toBe(
-          true,
-        );
+        const recorded = async () =>
+          readFile(join(await attemptOf(play, 'one', 1), 'exit.json'), 'utf8').catch(() => '');
+        expect(await eventually(async () => (await recorded()) !== '')).toBe(true);
         await kill(play);
         await play.query('state', endWaiting);
         await state.query('ROLLBACK');

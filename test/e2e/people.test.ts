@@ -105,15 +105,6 @@ describe('a ✅ does not count', () => {
     expect(told.filter((m) => m.text.startsWith(`<@${USERS.gina}>`))).toHaveLength(1);
   });
 
-  it('of somebody who cannot be looked up', async () => {
-    const request = await gate(play, 1);
-    await play.trial.people.failNext({ method: 'users.info', failure: 'internal_error' });
-    await play.react('bob', request);
-    await answered('bob', request, /could not be looked up/);
-    await happened(play, 'ReactionRejected', { gate: 1, by: USERS.bob, code: 'lookup_failed' });
-    await play.unreact('bob', request);
-  });
-
   it('in a channel that is shared with another company', async () => {
     const request = await gate(play, 1);
     await play.trial.people.setChannel({ channel, isExtShared: true });
@@ -124,19 +115,15 @@ describe('a ✅ does not count', () => {
     await happened(play, 'ReactionRejected', { gate: 1, by: USERS.bob, code: 'shared_channel' });
   });
 
-  it('of a member of the group while the group cannot be read, and it does once it can', async () => {
+  it('of a member of the group before the group can be read, and it does by itself once it can', async () => {
     const { people } = play.trial;
     const request = await gate(play, 1);
     await people.setGroup({ group: GROUPS.dba, users: [USERS.carol] });
-    await people.failNext({ method: 'usergroups.users.list', failure: 'internal_error' });
+    await people.failNext({ method: 'usergroups.users.list', failure: 'internal_error', count: 8 });
     await play.unreact('carol', request);
     await play.react('carol', request);
-    await happened(play, 'ReactionRejected', { gate: 1, by: USERS.carol, code: 'lookup_failed' });
-    expect(await approvals()).toEqual([]);
-    expect(await started()).toEqual(['preflight']);
-
-    await play.unreact('carol', request);
-    await play.react('carol', request);
+    await happened(play, 'ApprovalGiven', { gate: 1, by: USERS.carol });
+    expect((await play.journal()).filter((e) => e.data.code === 'lookup_failed')).toEqual([]);
     await play.text(/Run 1: phase one .* is done/);
     const [spent] = (await play.journal()).filter((e) => e.type === 'GateSpent');
     expect(spent?.data.approvers, 'not one of the others').toEqual([USERS.carol]);
@@ -173,15 +160,7 @@ it('tells the whole of it in the audit', async () => {
   await play.say('bob', '/m10 audit 1');
   const audit = await play.text(/Audit of run 1/);
   const shown = JSON.stringify(audit.blocks);
-  for (const code of [
-    'own_request',
-    'not_listed',
-    'guest',
-    'stranger',
-    'bot',
-    'deactivated',
-    'lookup_failed',
-  ]) {
+  for (const code of ['own_request', 'not_listed', 'guest', 'stranger', 'bot', 'deactivated']) {
     expect(shown).toContain(`does not count (${code})`);
   }
 });

@@ -97,7 +97,7 @@ describe('a request', () => {
     const { people } = play.trial;
     const request = await ask(play, 4);
     // The ✅ gets through; the looks right before the start do not, and then nothing does.
-    await people.failNext({ method: 'reactions.get', failure: 'http_503', count: 6 });
+    await people.failNext({ method: 'reactions.get', failure: 'http_503', count: 12 });
     await play.react('bob', request);
     await happened(play, 'ApprovalGiven', { gate: 4, by: USERS.bob });
     const looked = async () =>
@@ -114,7 +114,7 @@ describe('a request', () => {
 
   it('is not started when the ✅ is taken back before the start', async () => {
     const request = await ask(play, 5);
-    await play.trial.people.failNext({ method: 'reactions.get', failure: 'internal_error' });
+    await play.trial.people.failNext({ method: 'reactions.get', failure: 'internal_error', count: 5 });
     await play.react('bob', request);
     await happened(play, 'ApprovalGiven', { gate: 5, by: USERS.bob });
     await play.unreact('bob', request);

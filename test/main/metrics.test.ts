@@ -32,6 +32,8 @@ afterAll(async () => {
   await world?.drop();
 });
 
+let aheadMs = 0;
+
 function start(databaseUrl: string, listen = 0): Promise<Metrics> {
   const jobs: JobsConfig = jobsConfig(JobsFile.parse({ target: 'production' }));
   return startMetrics({
@@ -45,6 +47,7 @@ function start(databaseUrl: string, listen = 0): Promise<Metrics> {
     journal: createJournal(state.pool),
     journalDiffers: () => differs,
     connected: () => connected,
+    clock: { aheadMs: () => aheadMs },
     redact: (text) => text,
     log: { warn: () => {}, error: () => {} },
     now: Date.now,
@@ -152,14 +155,15 @@ test('readiness says part by part what is wrong; the process is alive all the sa
   };
   const fine = { part: 'state database', ready: true, why: null };
   const files = { part: 'state directory', ready: true, why: null };
+  const clock = { part: 'clock', ready: true, why: null };
   expect(await parts()).toEqual({
     status: 200,
-    parts: [fine, files, { part: 'Slack', ready: true, why: null }],
+    parts: [fine, files, clock, { part: 'Slack', ready: true, why: null }],
   });
   differs = 'position 4 stands with another hash';
   expect(await parts()).toMatchObject({
     status: 200,
-    parts: [fine, files, { ready: true }, { part: 'journal', ready: true, why: differs }],
+    parts: [fine, files, clock, { ready: true }, { part: 'journal', ready: true, why: differs }],
   });
   differs = null;
   // procfs takes no files, whoever asks.
@@ -167,19 +171,29 @@ test('readiness says part by part what is wrong; the process is alive all the sa
   settings.state.directory = '/proc';
   expect(await parts()).toMatchObject({
     status: 503,
-    parts: [fine, { part: 'state directory', ready: false, why: expect.stringMatching(/^E[A-Z]+:/) }, {}],
+    parts: [
+      fine,
+      { part: 'state directory', ready: false, why: expect.stringMatching(/^E[A-Z]+:/) },
+      clock,
+      {},
+    ],
   });
   settings.state.directory = own;
   connected = false;
   expect(await parts()).toEqual({
     status: 503,
-    parts: [fine, files, { part: 'Slack', ready: false, why: 'not connected' }],
+    parts: [fine, files, clock, { part: 'Slack', ready: false, why: 'not connected' }],
   });
   connected = true;
+  aheadMs = -600_000;
+  expect(await parts()).toMatchObject({
+    status: 200,
+    parts: [fine, files, { part: 'clock', ready: true, why: expect.stringContaining('600 s behind') }, {}],
+  });
   await state.drop();
   expect(await parts()).toMatchObject({
     status: 503,
-    parts: [{ ready: false }, { ready: true }, { ready: true }],
+    parts: [{ ready: false }, { ready: true }, { ready: true }, { ready: true }],
   });
   expect((await get('/healthz')).status).toBe(200);
   const { status, text } = await get('/metrics');

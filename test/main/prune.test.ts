@@ -46,12 +46,12 @@ const clean = (open: number[] = []) =>
 
 test('an open run keeps everything, however old; a closed one goes whole', async () => {
   for (const run of [1, 2]) {
-    put(`children/run-${run}/phase.apply/upgrade/1/stdout`, 400 * day);
-    put(`children/run-${run}/phase.apply/upgrade/1/exit.json.part`, 400 * day);
+    put(`children/run-${run}/phase.apply/upgrade/1-0a1b2c3d4e5f6071/stdout`, 400 * day);
+    put(`children/run-${run}/phase.apply/upgrade/1-0a1b2c3d4e5f6071/exit.json.part`, 400 * day);
     put(`work/run-${run}/phase.check/tests/1/report.xml`, 400 * day);
-    put(`output/run-${run}_phase.apply_upgrade_1.txt`, 400 * day);
+    put(`output/run-${run}_phase.apply_upgrade_1-0a1b2c3d4e5f6071.txt`, 400 * day);
     writeFileSync(
-      join(directory, `children/run-${run}/phase.apply/upgrade/1/exit.json`),
+      join(directory, `children/run-${run}/phase.apply/upgrade/1-0a1b2c3d4e5f6071/exit.json`),
       JSON.stringify({
         kind: 'exited',
         exitCode: 0,
@@ -61,16 +61,22 @@ test('an open run keeps everything, however old; a closed one goes whole', async
       }),
     );
     const at = (now - 400 * day) / 1_000;
-    utimesSync(join(directory, `children/run-${run}/phase.apply/upgrade/1/exit.json`), at, at);
-    utimesSync(join(directory, `children/run-${run}/phase.apply/upgrade/1`), at, at);
+    utimesSync(
+      join(directory, `children/run-${run}/phase.apply/upgrade/1-0a1b2c3d4e5f6071/exit.json`),
+      at,
+      at,
+    );
+    utimesSync(join(directory, `children/run-${run}/phase.apply/upgrade/1-0a1b2c3d4e5f6071`), at, at);
   }
   await clean([1]);
   expect([
-    there('children/run-1/phase.apply/upgrade/1/stdout'),
+    there('children/run-1/phase.apply/upgrade/1-0a1b2c3d4e5f6071/stdout'),
     there('work/run-1'),
     there('output'),
   ]).toEqual([true, true, true]);
-  expect(readdirSync(join(directory, 'output'))).toEqual(['run-1_phase.apply_upgrade_1.txt']);
+  expect(readdirSync(join(directory, 'output'))).toEqual([
+    'run-1_phase.apply_upgrade_1-0a1b2c3d4e5f6071.txt',
+  ]);
   expect([there('children/run-2'), there('work/run-2')]).toEqual([false, false]);
 });
 

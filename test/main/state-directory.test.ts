@@ -18,12 +18,16 @@ afterEach(async () => {
 });
 
 const open = (at: string) =>
-  openState({ state: { databaseUrl: database.url, directory: at, stopWaitMs: 20_000 } }, () => undefined);
+  openState(
+    { state: { databaseUrl: database.url, directory: at, stopWaitMs: 20_000 } },
+    () => undefined,
+    () => undefined,
+  );
 
-test('the start proves that files can be written, and leaves none', async () => {
+test('the start proves that files can be written, and leaves no other than its own', async () => {
   const state = await open(join(directory, 'own'));
   await state.close();
-  expect(readdirSync(join(directory, 'own'))).toEqual([]);
+  expect(readdirSync(join(directory, 'own'))).toEqual(['identity.json']);
 });
 
 test.each([

@@ -273,5 +273,5 @@ describe('what people and the runner really do is believed', () => {
 });
 
 function spendBoth(gate: number): Command {
-  return spend(gate, { reactions: { approve: [bob, carol], refuse: [], stop: [] } });
+  return spend(gate, { reactions: { kind: 'read', by: { approve: [bob, carol], refuse: [], stop: [] } } });
 }

@@ -9,6 +9,7 @@ import {
   facts,
   given,
   guest,
+  notAsked,
   opened,
   openGate,
   otherFingerprint,
@@ -152,7 +153,7 @@ describe('spending', () => {
   });
   test('a reaction that is gone is an approval taken back', () => {
     given(approved)
-      .when(spend(1, { reactions: { approve: [], refuse: [], stop: [] } }))
+      .when(spend(1, { reactions: { kind: 'read', by: { approve: [], refuse: [], stop: [] } } }))
       .then('ApprovalWithdrawn');
   });
   test('an approver who no longer counts is an approval taken back', () => {
@@ -161,25 +162,84 @@ describe('spending', () => {
       .then('ApprovalWithdrawn');
     given(approved)
       .when(spend(1, { verdicts: {} }))
-      .then('ApprovalWithdrawn');
+      .then('LookupFailed');
   });
   test('while Slack cannot be asked nothing starts and nothing is lost', () => {
     given(approved)
-      .when(spend(1, { reactions: null }))
+      .when(spend(1, { reactions: notAsked }))
+      .then('LookupFailed');
+    given(approved, spend(1, { reactions: notAsked }))
+      .when(spend(1, { reactions: notAsked }))
       .refused('slack_unreachable');
+    given(approved)
+      .when(spend(1, { fingerprint: notAsked }))
+      .then('LookupFailed');
+  });
+  test('a look-up without an answer keeps the approval, and says once what the request waits for', () => {
+    const waits = given(approved)
+      .when(spend(1, { verdicts: { [bob]: notAsked } }))
+      .then('LookupFailed')
+      .with({ users: [bob], why: 'rate limit' });
+    expect(opened(waits.state).gates[0]).toMatchObject({ status: 'open', approvals: [{ by: bob }] });
+    const again = given(approved, spend(1, { verdicts: { [bob]: notAsked } }));
+    again.when(spend(1, { verdicts: { [bob]: notAsked } })).refused('slack_unreachable');
+    const spent = again.when(spend(1)).then('GateSpent', 'BlockStarted');
+    expect(opened(spent.state).gates[0]?.waits).toBeNull();
+    again.when(spend(1, { verdicts: { [bob]: guest } })).then('ApprovalWithdrawn');
+  });
+  test('enough people who count start it, whoever else has no answer', () => {
+    const reactions = { kind: 'read' as const, by: { approve: [bob, carol], refuse: [], stop: [] } };
+    given(approved, approve(1, carol))
+      .when(spend(1, { reactions, verdicts: { [bob]: notAsked, [carol]: eligible } }))
+      .then('GateSpent', 'BlockStarted')
+      .with({ approvers: [carol] }, {});
+  });
+  test('a refusal by somebody without an answer holds the start until there is one', () => {
+    const reactions = { kind: 'read' as const, by: { approve: [bob], refuse: [carol], stop: [] } };
+    const held = { reactions, verdicts: { [bob]: eligible, [carol]: notAsked } };
+    given(approved)
+      .when(spend(1, held))
+      .then('LookupFailed')
+      .with({ users: [carol] });
+    given(approved, spend(1, held))
+      .when(spend(1, { reactions, verdicts: { [bob]: eligible, [carol]: guest } }))
+      .then('GateSpent', 'BlockStarted');
+  });
+  test('a reaction without an answer is decided once there is one, and forgotten once it is taken back', () => {
+    const waits = given(asked, approve(1, bob, notAsked));
+    expect(opened(waits.state).gates[0]).toMatchObject({ approvals: [], waits: { users: [bob] } });
+    waits.when(approve(1, bob, notAsked)).refused('slack_unreachable');
+    waits.when(approve(1, bob)).then('ApprovalGiven');
+    waits
+      .when(approve(1, bob, guest))
+      .then('ReactionRejected')
+      .with({ code: 'guest' });
+    expect(opened(waits.when(approve(1, bob)).state).gates[0]?.waits).toBeNull();
+    const gone = waits.when(unreact(1)).then('ApprovalWithdrawn');
+    expect(opened(gone.state).gates[0]?.waits).toBeNull();
   });
   test('a refusal or a stop that was missed counts now', () => {
     given(approved)
-      .when(spend(1, { reactions: { approve: [bob], refuse: [carol], stop: [] } }))
+      .when(spend(1, { reactions: { kind: 'read', by: { approve: [bob], refuse: [carol], stop: [] } } }))
       .then('GateRefused');
     given(approved)
-      .when(spend(1, { reactions: { approve: [bob], refuse: [], stop: ['UGINA'] } }))
+      .when(spend(1, { reactions: { kind: 'read', by: { approve: [bob], refuse: [], stop: ['UGINA'] } } }))
       .then('GateCancelled', 'StopRequested');
     given(approved)
-      .when(spend(1, { reactions: { approve: [bob], refuse: ['UGINA'], stop: [] } }))
+      .when(
+        spend(1, {
+          reactions: { kind: 'read', by: { approve: [bob], refuse: ['UGINA'], stop: [] } },
+          verdicts: { [bob]: eligible, UGINA: guest },
+        }),
+      )
       .then('GateSpent', 'BlockStarted');
     given(approved)
-      .when(spend(1, { reactions: { approve: [bob], refuse: ['UOTTO'], stop: [] }, operators: ['UOTTO'] }))
+      .when(
+        spend(1, {
+          reactions: { kind: 'read', by: { approve: [bob], refuse: ['UOTTO'], stop: [] } },
+          operators: ['UOTTO'],
+        }),
+      )
       .then('GateRefused');
   });
   test('an expired request is not spent', () => {
@@ -190,7 +250,9 @@ describe('spending', () => {
   test('two approvals are two people', () => {
     const two = [...stagingDone, requestNext(), openGate(2, 2), approve(2), approve(2)];
     expect(given(two).next()).toMatchObject({ kind: 'wait_approval' });
-    const both = { reactions: { approve: [bob, carol], refuse: [], stop: [] } };
+    const both = {
+      reactions: { kind: 'read' as const, by: { approve: [bob, carol], refuse: [], stop: [] } },
+    };
     given(two, approve(2, carol)).when(spend(2, both)).then('GateSpent', 'BlockStarted');
     given(two, approve(2, carol))
       .when(spend(2, facts({ verdicts: { [bob]: eligible, [carol]: guest }, ...both })))

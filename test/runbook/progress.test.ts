@@ -30,7 +30,7 @@ import {
   t0,
 } from './spec.js';
 
-const both = { reactions: { approve: [bob, carol], refuse: [], stop: [] } };
+const both = { reactions: { kind: 'read' as const, by: { approve: [bob, carol], refuse: [], stop: [] } } };
 const productionStarted = [
   ...stagingDone,
   requestNext(),

@@ -15,6 +15,7 @@ import {
   expiresMs,
   fingerprint,
   guest,
+  notAsked,
   open,
   otherFingerprint,
   plan,
@@ -26,7 +27,7 @@ import {
 const people = [alice, bob, carol, 'UGINA'];
 const person = fc.constantFrom(...people);
 const gate = fc.integer({ min: 1, max: 6 });
-const verdict: fc.Arbitrary<Verdict> = fc.constantFrom(eligible, eligible, eligible, guest);
+const verdict: fc.Arbitrary<Verdict> = fc.constantFrom(eligible, eligible, eligible, guest, notAsked);
 const via = fc.constantFrom<Via[]>('command', 'button', 'reaction', 'reconciled');
 const blockRef = fc.constantFrom(
   ref('preflight'),
@@ -40,11 +41,14 @@ const sign = fc.constantFrom<Sign[]>('approve', 'approve', 'approve', 'refuse', 
 const facts = fc.record({
   reactions: fc.option(
     fc.record({
-      approve: fc.subarray(people),
-      refuse: fc.constantFrom([], [], [], [bob]),
-      stop: fc.constantFrom([], [], [], ['UGINA']),
+      kind: fc.constant('read' as const),
+      by: fc.record({
+        approve: fc.subarray(people),
+        refuse: fc.constantFrom([], [], [], [bob]),
+        stop: fc.constantFrom([], [], [], ['UGINA']),
+      }),
     }),
-    { freq: 5 },
+    { freq: 5, nil: notAsked },
   ),
   verdicts: fc.record({ [alice]: verdict, [bob]: verdict, [carol]: verdict }),
   operators: fc.subarray([alice, carol]),
@@ -150,7 +154,7 @@ const calm: fc.Arbitrary<Move> = fc.oneof(
       (m): Follow => ({
         ...m,
         approvers: [bob, carol],
-        facts: { ...m.facts, reactions: { approve: people, refuse: [], stop: [] } },
+        facts: { ...m.facts, reactions: { kind: 'read', by: { approve: people, refuse: [], stop: [] } } },
       }),
     ),
   },

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { Command, CommandOf, SpendFacts, Verdict } from '../../src/runbook/command.js';
+import type { Command, CommandOf, NotAsked, SpendFacts, Verdict } from '../../src/runbook/command.js';
 import { type Decision, decide } from '../../src/runbook/decide.js';
 import { Runbook } from '../../src/runbook/definition.js';
 import type { Plan, RunEvent, RunEventType } from '../../src/runbook/events.js';
@@ -88,6 +88,8 @@ export const otherFingerprint: Fingerprint = fingerprintOf(
 );
 export const plan: Plan = { steps: [], targets: [], sql: [], warnings: [] };
 export const eligible: Verdict = { kind: 'eligible' };
+/** Slack's answer to nobody's question. */
+export const notAsked: NotAsked = { kind: 'not_asked', why: 'rate limit', retryAfterMs: 1_000 };
 export const guest: Verdict = { kind: 'ineligible', code: 'guest', why: 'is a guest' };
 
 export const open: Command = {
@@ -105,7 +107,7 @@ export const open: Command = {
 };
 
 export const facts = (change: Partial<SpendFacts> = {}): SpendFacts => ({
-  reactions: { approve: [bob], refuse: [], stop: [] },
+  reactions: { kind: 'read', by: { approve: [bob], refuse: [], stop: [] } },
   verdicts: { [bob]: eligible, [carol]: eligible },
   operators: [alice],
   fingerprint: { kind: 'computed', fingerprint },
@@ -115,7 +117,7 @@ export const facts = (change: Partial<SpendFacts> = {}): SpendFacts => ({
 type Given = RunEvent | Command | readonly (RunEvent | Command)[];
 
 function isEvent(item: RunEvent | Command): item is RunEvent {
-  return /^(RunOpened|ApprovalRequested|Gate(Opened|Refused|Expired|Voided|Spent|Cancelled|PreparationFailed)|Approval(Given|Withdrawn)|ReactionRejected|BlockStarted|BlockFinished|Step(Started|Finished|Skipped|Retried)|FailureAssessed|StopRequested|RunResumed|RunClosed|CommandRefused|PlanShown|ApprovalNotConfirmed|GateReposted)$/.test(
+  return /^(RunOpened|ApprovalRequested|Gate(Opened|Refused|Expired|Voided|Spent|Cancelled|PreparationFailed)|Approval(Given|Withdrawn)|LookupFailed|ReactionRejected|BlockStarted|BlockFinished|Step(Started|Finished|Skipped|Retried)|FailureAssessed|StopRequested|RunResumed|RunClosed|CommandRefused|PlanShown|ApprovalNotConfirmed|GateReposted)$/.test(
     item.type,
   );
 }
@@ -190,6 +192,7 @@ export const startStep = (block: string, step: string, attempt = 1): Command => 
   block: ref(block),
   step,
   attempt,
+  where: { directory: 'directory-1', host: 'bot-1' },
 });
 
 export const finishStep = (

@@ -9,7 +9,19 @@ import { createRunner } from '../../src/runner/runner.js';
 import type { StepAt, Steps } from '../../src/runner/steps.js';
 import { LeaseLost } from '../../src/store/errors.js';
 import type { Runs } from '../../src/store/runs.js';
-import { bob, finishStep, given, opened, stagingStarted, stop, t0 } from '../runbook/spec.js';
+import {
+  bob,
+  expiresMs,
+  finishStep,
+  given,
+  opened,
+  openGate,
+  preflight,
+  requestNext,
+  stagingStarted,
+  stop,
+  t0,
+} from '../runbook/spec.js';
 
 const log = { info() {}, warn() {}, error() {} };
 const fence = { lease: 'run:7', owner: 'me', epoch: 1 };
@@ -38,16 +50,21 @@ function memory(before: (type: string) => void = () => {}) {
 type Ask = Parameters<typeof createAdvance>[0]['gates']['confirm'];
 const nothingToAsk: Ask = async () => null;
 
-function advanceOf(runs: Pick<Runs, 'execute' | 'load'>, steps: Steps, confirm = nothingToAsk) {
+function advanceOf(
+  runs: Pick<Runs, 'execute' | 'load'>,
+  steps: Steps,
+  { confirm = nothingToAsk, now = t0 }: { confirm?: Ask; now?: number | Promise<number> } = {},
+) {
   const unused = async () => {
     throw new Error('not part of this test');
   };
   return createAdvance({
     runs: { ...runs, holders: unused, record: unused, recordAtDesk: unused, handled: unused },
     gates: { prepare: unused, spend: unused, confirm },
+    where: { directory: 'directory-1', host: 'bot-1' },
     steps,
     assessor: { assess: unused, targets: unused },
-    now: () => t0,
+    now: () => now,
     log,
   });
 }
@@ -168,6 +185,17 @@ test('a step that a shutdown leaves alone is not ended by the lease that runs ou
   over();
 });
 
+test('an open request is waited for by the clock that decides, however this machine is off', async () => {
+  const { state } = given(preflight, requestNext(), openGate(1));
+  const runs = { ...memory(), load: async () => ({ state, version: 1 }) };
+  const steps: Steps = {
+    run: async (_state, at) => endOf(at),
+    recover: async () => null,
+  };
+  const asked = advanceOf(runs, steps, { now: Promise.resolve(t0 + expiresMs - 1_000) });
+  expect(await asked.run(7, fence, calm, () => false)).toEqual({ kind: 'waits', afterMs: 1_000 });
+});
+
 describe('before a change', () => {
   const block = { kind: 'phase', id: 'staging' } as const;
   const asking = (signs: () => Signs) => {
@@ -196,11 +224,12 @@ describe('before a change', () => {
 
   test('Slack is asked until it answers, and once it has, the change starts', async () => {
     const ran: string[] = [];
-    let signs: Signs = { kind: 'unasked' };
+    let signs: Signs = { kind: 'not_asked', why: 'rate limit', retryAfterMs: 30_000 };
     const question = asking(() => signs);
     const runs = memory();
-    const advance = advanceOf(runs, steps(ran), question.confirm);
-    expect(await advance.run(7, fence, calm, () => false)).toMatchObject({ kind: 'again' });
+    const advance = advanceOf(runs, steps(ran), question);
+    // Not before Slack said that it may be asked again.
+    expect(await advance.run(7, fence, calm, () => false)).toEqual({ kind: 'again', afterMs: 30_000 });
     expect(ran).toEqual([]);
     signs = stood;
     await advance.run(7, fence, calm, () => false);
@@ -212,7 +241,7 @@ describe('before a change', () => {
     const ran: string[] = [];
     const question = asking(() => ({ kind: 'read', by: { approve: [], refuse: [], stop: [] } }));
     const runs = memory();
-    const advance = advanceOf(runs, steps(ran), question.confirm);
+    const advance = advanceOf(runs, steps(ran), question);
     await advance.run(7, fence, calm, () => false);
     await advance.run(7, { ...fence, epoch: 2 }, calm, () => false);
     expect(ran).toEqual([]);

@@ -39,6 +39,7 @@ const applied: Command[] = [
 async function outcomeOf(outcome: Outcome, kept: Map<string, string> = new Map()) {
   const targets = targetsOf();
   const steps = createSteps({
+    directory: 'directory-1',
     config: { targets },
     planner: plannerOf(targets, kindsWith({ run: async () => outcome })),
     digest,
@@ -143,9 +144,10 @@ test('a later request for another target gets what this one executed, and its ow
     loss: { count: async () => [] },
     people: {
       verdict: async () => eligible,
-      roster: async () => ({ eligible: [bob, carol], ineligible: [], problems: [] }),
-      signs: async () => ({ kind: 'unasked' }),
+      roster: async () => ({ eligible: [bob, carol], ineligible: [], problems: [], notAsked: [] }),
+      signs: async () => ({ kind: 'not_asked', why: 'offline', retryAfterMs: 0 }),
     },
+    now: () => t0,
   });
   const gate = state.gates.at(-1);
   if (gate === undefined) throw new Error('nothing was asked');

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { TargetConfig } from '../../src/config.js';
-import type { Command, Signs } from '../../src/runbook/command.js';
+import type { Command, CommandOf, NotAsked, Signs } from '../../src/runbook/command.js';
 import type { RunEvent } from '../../src/runbook/events.js';
 import type { People } from '../../src/runbook/people.js';
 import type { OpenedRun } from '../../src/runbook/state.js';
 import { createGates } from '../../src/runner/gates.js';
+import type { TargetReader } from '../../src/runner/ports.js';
 import {
   alice,
   approve,
@@ -14,6 +15,7 @@ import {
   given,
   open,
   opened,
+  openGate,
   preflight,
   ran,
   ref,
@@ -21,28 +23,33 @@ import {
   resume,
   runbook,
   stagingStarted,
+  t0,
 } from '../runbook/spec.js';
-import { elsewhere, password, plannerOf, target, targetsOf } from './sample.js';
+import { elsewhere, kindsWith, password, plannerOf, still, target, targetsOf } from './sample.js';
 
+const away: NotAsked = { kind: 'not_asked', why: 'rate limit', retryAfterMs: 30_000 };
 const signs = (...approve: string[]): Signs => ({ kind: 'read', by: { approve, refuse: [], stop: [] } });
 const approved = signs(bob);
-const unasked: Signs = { kind: 'unasked' };
 
 /** Slack as it answers in this order; the last answer stays. */
 function peopleWith(...answers: Signs[]): People {
   let asked = 0;
   return {
     verdict: async () => eligible,
-    roster: async () => ({ eligible: [bob, carol], ineligible: [], problems: [] }),
+    roster: async () => ({ eligible: [bob, carol], ineligible: [], problems: [], notAsked: [] }),
     async signs() {
       asked += 1;
-      return answers[Math.min(asked, answers.length) - 1] ?? unasked;
+      return answers[Math.min(asked, answers.length) - 1] ?? away;
     },
   };
 }
 
 const loss = { count: async () => [] };
-const gatesOf = (targets: Readonly<Record<string, TargetConfig>>, people: People) =>
+const gatesOf = (
+  targets: Readonly<Record<string, TargetConfig>>,
+  people: People,
+  change: Partial<Parameters<typeof createGates>[0]> = {},
+) =>
   createGates({
     config: { targets, operators: [alice] },
     planner: plannerOf(targets),
@@ -50,7 +57,13 @@ const gatesOf = (targets: Readonly<Record<string, TargetConfig>>, people: People
     elsewhere,
     changing: ['change'],
     loss,
+    now: () => t0,
+    ...change,
   });
+
+type Prepared = Awaited<ReturnType<ReturnType<typeof createGates>['prepare']>>;
+const isOpen = (prepared: Prepared): prepared is CommandOf<'OpenGate'> =>
+  !('kind' in prepared) && prepared.type === 'OpenGate';
 
 /** The request for staging, opened under one configuration and about to be spent under another. */
 async function spentUnder(
@@ -61,7 +74,8 @@ async function spentUnder(
   const asked = given(preflight, requestNext());
   const gate = opened(asked.state).gates[0];
   if (gate === undefined) throw new Error('nothing was asked');
-  const open: Command = await gatesOf(before, people).prepare(opened(asked.state), gate);
+  const open = await gatesOf(before, people).prepare(opened(asked.state), gate);
+  if ('kind' in open) throw new Error(open.why);
   const ready = given(preflight, requestNext(), open, approve(1));
   const [answered] = opened(ready.state).gates;
   if (answered === undefined) throw new Error('nothing was asked');
@@ -100,7 +114,43 @@ test('a ✅ taken back while everything was planned again starts nothing', async
 });
 
 test('while Slack cannot be asked nothing is planned and nothing starts', async () => {
-  (await spentUnder(targetsOf(), {}, peopleWith(unasked))).decided.refused('slack_unreachable');
+  (await spentUnder(targetsOf(), {}, peopleWith(away))).decided.then('LookupFailed');
+});
+
+test('approvers who cannot be looked up at the moment are looked up again, and not for ever', async () => {
+  const people: People = {
+    ...peopleWith(approved),
+    roster: async () => ({ eligible: [], ineligible: [], problems: [], notAsked: [away] }),
+  };
+  const { state } = given(preflight, requestNext());
+  const [gate] = opened(state).gates;
+  if (gate === undefined) throw new Error('nothing was asked');
+  const after = (ms: number) =>
+    gatesOf(targetsOf(), people, { now: () => t0 + ms }).prepare(opened(state), gate);
+  expect(await after(1_000)).toEqual(away);
+  expect(await after(3_600_000)).toMatchObject({
+    type: 'FailGate',
+    reason: expect.stringContaining('could not be looked up'),
+  });
+});
+
+test('a target that cannot be read at the last look keeps the approval', async () => {
+  const unreadable: TargetReader = {
+    ...still,
+    identityParts: async () => {
+      throw new Error('connection refused');
+    },
+  };
+  const planner = plannerOf(targetsOf(), kindsWith(), unreadable);
+  const gates = gatesOf(targetsOf(), peopleWith(approved), { planner });
+  const ready = given(preflight, requestNext(), openGate(1), approve(1));
+  const [gate] = opened(ready.state).gates;
+  if (gate === undefined) throw new Error('nothing was asked');
+  ready.when(await gates.spend(opened(ready.state), gate)).then('LookupFailed');
+});
+
+test('a message that is gone is waited for while the request is open: it is posted again', async () => {
+  (await spentUnder(targetsOf(), {}, peopleWith({ kind: 'gone' }))).decided.then('LookupFailed');
 });
 
 describe('right before a change Slack is asked whether its approval stands', () => {
@@ -159,17 +209,20 @@ describe('right before a change Slack is asked whether its approval stands', () 
 
   test('a Slack that cannot be asked is not a no', async () => {
     const run = started();
-    run.when(await asked(of(run), peopleWith(unasked))).refused('slack_unreachable');
+    run.when(await asked(of(run), peopleWith(away))).refused('slack_unreachable');
     const failing: People = {
       ...peopleWith(approved),
-      verdict: async () => ({ kind: 'ineligible', code: 'lookup_failed', why: 'ratelimited' }),
+      verdict: async () => away,
     };
     run.when(await asked(of(run), failing)).refused('slack_unreachable');
+    // Of somebody whose reaction is gone nothing more is to be found out.
+    const gone: People = { ...failing, signs: async () => signs() };
+    run.when(await asked(of(run), gone)).then('ApprovalNotConfirmed');
   });
 
   test('a check is not asked about', async () => {
     const run = given(stagingStarted, ran('staging', 'apply'));
-    const gates = gatesOf(targetsOf(), peopleWith(unasked));
+    const gates = gatesOf(targetsOf(), peopleWith(away));
     expect(await gates.confirm(of(run), { block: ref('staging'), step: 'verify' })).toBeNull();
   });
 
@@ -192,7 +245,7 @@ test('every digest of a fingerprint is whole', async () => {
   const gate = opened(asked.state).gates[0];
   if (gate === undefined) throw new Error('nothing was asked');
   const open = await gatesOf(targetsOf(), peopleWith(approved)).prepare(opened(asked.state), gate);
-  if (open.type !== 'OpenGate') throw new Error(`the request is not open: ${JSON.stringify(open)}`);
+  if (!isOpen(open)) throw new Error(`the request is not open: ${JSON.stringify(open)}`);
   const { parts } = open.fingerprint;
   const digests = Object.entries(parts).filter(([, value]) => /^[0-9a-f]{12,}$/.test(value));
   expect(digests.map(([name]) => name)).toEqual(
@@ -209,14 +262,7 @@ test('a request for the rollback counts what it loses, which a later count does 
       return [{ label: 'rows', target: 'staging', count: rows, note: '' }];
     },
   };
-  const gates = createGates({
-    config: { targets: targetsOf(), operators: [alice] },
-    planner: plannerOf(targetsOf()),
-    people: peopleWith(approved),
-    elsewhere,
-    changing: ['change'],
-    loss: counting,
-  });
+  const gates = gatesOf(targetsOf(), peopleWith(approved), { loss: counting });
   const asked = given(preflight, requestNext());
   const gate = opened(asked.state).gates[0];
   if (gate === undefined) throw new Error('nothing was asked');
@@ -231,7 +277,7 @@ test('a request for the rollback counts what it loses, which a later count does 
     await gates.prepare(opened(asked.state), back),
     await gates.prepare(opened(asked.state), back),
   ];
-  if (first.type !== 'OpenGate' || second.type !== 'OpenGate') throw new Error('the request is not open');
+  if (!isOpen(first) || !isOpen(second)) throw new Error('the request is not open');
   expect([first.plan.loss?.[0]?.count, second.plan.loss?.[0]?.count]).toEqual([1, 2]);
   expect(second.fingerprint).toEqual(first.fingerprint);
 });

@@ -50,5 +50,8 @@ export function kindsWith(behaviour: Partial<Parameters<typeof defineKind<Target
 /** Nothing is kept beside the journal. */
 export const elsewhere = createElsewhere({ readKept: async () => null, digest });
 
-export const plannerOf = (targets: Readonly<Record<string, TargetConfig>>, kinds = kindsWith()) =>
-  createPlanner({ config: { targets }, kinds, targets: still, digest, redact });
+export const plannerOf = (
+  targets: Readonly<Record<string, TargetConfig>>,
+  kinds = kindsWith(),
+  reader = still,
+) => createPlanner({ config: { targets }, kinds, targets: reader, digest, redact });

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createEndAttempt } from '../../src/actions/end-attempt.js';
 import { createProcesses, type Processes } from '../../src/clients/process.js';
+import { evolve } from '../../src/runbook/evolve.js';
 import type { Survey } from '../../src/runbook/step-kind.js';
 import { createSteps } from '../../src/runner/steps.js';
 import {
@@ -53,6 +54,7 @@ function stepsWith(
   const databaseUrl = 'postgresql://u@127.0.0.1:1/none';
   const targets = { staging: target('staging', { databaseUrl }), production: target('production') };
   return createSteps({
+    directory: 'directory-1',
     config: { targets },
     planner: plannerOf(targets, kindsWith(behaviour)),
     digest,
@@ -164,5 +166,59 @@ describe('a change', () => {
     );
     const end = await steps.run(opened(given(started(1)).state), at(1), never);
     expect(end).toMatchObject({ result: 'passed', summary: 'done', outputFile: null });
+  });
+});
+
+describe('the records of a child', () => {
+  const beforeStart = [...preflight, requestNext(), openGate(1), approve(1), spend(1)];
+  /** The same run, step and attempt number, started by an event with this hash, by the bot of a directory. */
+  function startedBy(hash: string, where?: { directory: string; host: string }) {
+    const event = { type: 'StepStarted' as const, ...at(1), target: 'staging', ...(where && { where }) };
+    return opened(evolve(given(beforeStart).state, event, { at: t0, hash }));
+  }
+  const here = { directory: 'directory-1', host: 'bot-1' };
+  const [former, present] = [digest('former'), digest('present')];
+  const spec = (id: string) => ({
+    id,
+    argv: ['true'] as const,
+    cwd: directory,
+    env: { PATH: '/usr/bin:/bin' },
+    timeoutMs: 60_000,
+  });
+  /** A program by whose records alone the probe knows what became of it. */
+  const program: Parameters<typeof kindsWith>[0] = {
+    run: async (_, { childId }) => {
+      const { kind } = await processes.run(spec(childId));
+      return { result: kind === 'exited' ? 'passed' : 'failed', summary: kind };
+    },
+    probe: async (_, { childId }) => {
+      const sighting = processes.look(childId);
+      if (sighting.kind === 'ended') return { kind: 'done', outcome: { result: 'passed', summary: 'ended' } };
+      return { kind: 'not_done', evidence: sighting.kind };
+    },
+  };
+
+  it('are not those of an attempt with the same number under another journal', async () => {
+    const steps = stepsWith(program);
+    expect(await steps.run(startedBy(former, here), at(1), never)).toMatchObject({ result: 'passed' });
+    // It never ran: what lies there is another attempt's.
+    expect(await steps.recover(startedBy(present, here), at(1), never)).toMatchObject({ type: 'RedoStep' });
+    expect(await steps.run(startedBy(present, here), at(1), never)).toMatchObject({
+      result: 'passed',
+      summary: 'exited',
+    });
+    expect(await steps.recover(startedBy(present, here), at(1), never)).toMatchObject({ result: 'passed' });
+  });
+
+  it('prove nothing to a replica with another directory', async () => {
+    const state = startedBy(digest('elsewhere'), { directory: 'directory-2', host: 'bot-2' });
+    const found = await stepsWith(program).recover(state, at(1), never);
+    expect(found).toMatchObject({ type: 'FinishStep', result: 'unknown', recovered: true });
+    expect(found).toMatchObject({ output: expect.stringContaining('bot on bot-2') });
+  });
+
+  it('are not trusted to be missing when nobody noted where they would be', async () => {
+    const found = await stepsWith(program).recover(startedBy(digest('old')), at(1), never);
+    expect(found).toMatchObject({ type: 'FinishStep', result: 'unknown' });
   });
 });

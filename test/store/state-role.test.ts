@@ -1,6 +1,7 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { readDatabaseId, registerDirectory } from '../../src/store/identity.js';
 import { createInbox } from '../../src/store/inbox.js';
 import { createJournal } from '../../src/store/journal.js';
 import { createLeases } from '../../src/store/leases.js';
@@ -57,6 +58,8 @@ it('the bot works with a role that owns nothing', async () => {
   await journal.append(append(2), { fence });
   expect(await nextRunNumber(pool)).toBeGreaterThan(0);
   await createInbox(pool).prune(0);
+  expect(await readDatabaseId(pool)).toBe(await readDatabaseId(database.pool));
+  await registerDirectory(pool, { id: randomUUID(), host: 'bot-1', path: '/srv/m10' });
 });
 
 it.each([
@@ -65,6 +68,7 @@ it.each([
   ['TRUNCATE m10bot.events'],
   ["INSERT INTO m10bot.events VALUES (9, 'run:1', 9, 'A', '{}', null, now(), 'x')"],
   ['UPDATE m10bot.journal_head SET position = 0'],
+  ['UPDATE m10bot.identity SET id = gen_random_uuid()'],
   ['ALTER TABLE m10bot.events DISABLE TRIGGER ALL'],
   ['DROP TABLE m10bot.events'],
   ['DROP FUNCTION m10bot.append'],

@@ -52,5 +52,6 @@ export async function folderProblem(deps: StepDeps, bytes = 0): Promise<string |
 
 /** What the names of all files of one attempt begin with. */
 export function keptPrefix(context: StepContext<TargetConfig>, what: string): string {
-  return `${what}-run${context.run}-${context.target.name}-${context.step.id}-${context.attempt}-`;
+  const { run, target, step, attempt, mark } = context;
+  return `${what}-run${run}-${target.name}-${step.id}-${attempt}-${mark === '' ? '' : `${mark}-`}`;
 }

@@ -92,6 +92,7 @@ export function threadWork(seen: SeenEvent): ThreadWork | null {
     case 'JournalMismatch':
     case 'ApprovalRequested':
     case 'GatePreparationFailed':
+    case 'LookupFailed':
     case 'ReactionRejected':
     case 'GateRefused':
     case 'GateExpired':

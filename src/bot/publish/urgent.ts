@@ -52,6 +52,7 @@ function ofRun(seen: SeenEvent, state: OpenedRun): MessageOperation[] {
     case 'GateOpened':
     case 'ApprovalGiven':
     case 'ApprovalWithdrawn':
+    case 'LookupFailed':
     case 'GateSpent':
     case 'GateReposted':
       return gate(seen, state, event.gate);

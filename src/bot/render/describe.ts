@@ -31,6 +31,8 @@ export function describeEvent(event: RunEvent, state: RunState): string {
       return `approved ${gate(event.gate)} with :${event.emoji}:${via(event.via)}`;
     case 'ApprovalWithdrawn':
       return `has given no approval of ${gate(event.gate)} any more: ${event.why}`;
+    case 'LookupFailed':
+      return `no answer about ${gate(event.gate)}${event.users.length === 0 ? '' : `, ${event.users.map((id) => `<@${id}>`).join(', ')}`}: ${event.why}; asked again`;
     case 'ReactionRejected':
       return `reacted with :${event.emoji}: on ${gate(event.gate)}; it does not count (${event.code}): ${event.why}`;
     case 'GateRefused':

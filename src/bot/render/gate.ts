@@ -46,7 +46,7 @@ export function renderGate(state: OpenedRun, gate: Gate, end: GateEnd = {}): Ren
         section(`${asks}\n${change(gate.plan, standsBeside(state))}`),
         ...body,
       ],
-      [section(howToAnswer(gate)), small],
+      [...waitsBlocks(gate), section(howToAnswer(gate)), small],
     );
   }
   const { title, emoji, told } = ending(gate, end);
@@ -115,6 +115,17 @@ function change(plan: Plan | null, beside: boolean): string {
 
 function via({ revisions }: PlannedSql): string {
   return revisions.length > 1 ? `, by ${revisions.length} revisions: ${revisions.map(line).join(', ')}` : '';
+}
+
+/** Why nothing happens although people have reacted. */
+function waitsBlocks({ waits }: Gate): Block[] {
+  if (waits === null) return [];
+  const whose = waits.users.length === 0 ? '' : ` The reaction of ${people(waits.users)} is not decided yet.`;
+  return [
+    section(
+      `⚠️ *Waiting for an answer*: ${line(waits.why)}.${whose} Nothing starts before, no approval is lost, and it is queried again automatically: there is no need to react again.`,
+    ),
+  ];
 }
 
 function missing(gate: Gate): string {

@@ -38,6 +38,9 @@ export function whatNow(state: OpenedRun): string {
   }
   if (gate !== undefined) {
     const missing = Math.max(0, gate.needs - gate.approvals.length);
+    if (missing === 0 && gate.waits !== null) {
+      return `Approved, and not started: ${line(gate.waits.why)}. It is queried again automatically; no approval is lost.`;
+    }
     if (missing === 0) return 'Approved; it starts after a last look.';
     const who = people(gate.eligible.filter((id) => id !== gate.requestedBy));
     const until = gate.expiresAt === null ? '' : ` until ${moment(gate.expiresAt)}`;

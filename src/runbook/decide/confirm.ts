@@ -1,10 +1,11 @@
 import { approvalsNeeded } from '../believe.js';
-import type { CommandOf, ConfirmFacts } from '../command.js';
+import type { CommandOf, ConfirmFacts, NotAsked } from '../command.js';
 import { blockKey } from '../definition.js';
 import { next } from '../next.js';
 import { refuse } from '../refusal.js';
 import { approvalOf, type Gate, type OpenedRun } from '../state.js';
 import { accept, type Decision } from './accept.js';
+import { verdictOn } from './gates.js';
 
 /**
  * Whether a change may start: Slack shows the approvals now. The journal alone is no proof, because whoever can write
@@ -28,35 +29,32 @@ export function confirmApproval(
   const why =
     gate === undefined ? 'no request for this change was approved' : doubt(state, gate, command.facts);
   if (why === null) return accept();
-  if (why === 'unasked') {
+  if (typeof why !== 'string') {
     return refuse(
       'slack_unreachable',
-      'Slack cannot be asked whether the approval stands.',
-      'The change starts once it can.',
+      `Slack gave no answer whether the approval stands: ${why.why}.`,
+      'The change does not start before it does.',
     );
   }
   const { block, step } = command;
   return accept({ type: 'ApprovalNotConfirmed', gate: gate?.id ?? null, block, step, why });
 }
 
-/** Why the approvals do not stand; `unasked` while Slack leaves it open, and null when they do. */
-function doubt(state: OpenedRun, gate: Gate, facts: ConfirmFacts): string | null {
-  const { signs, verdicts } = facts;
-  if (signs.kind === 'unasked') return 'unasked';
+/** Why the approvals do not stand; what has no answer while Slack leaves it open, and null when they do. */
+function doubt(state: OpenedRun, gate: Gate, facts: ConfirmFacts): string | NotAsked | null {
+  const { signs } = facts;
+  if (signs.kind === 'not_asked') return signs;
   const name = `request ${gate.id}`;
   if (signs.kind === 'gone') return `the message of ${name} cannot be found in the channel`;
   const shown = gate.approvals
     .map((approval) => approval.by)
     .filter((user) => user !== gate.requestedBy && signs.by.approve.includes(user));
-  const eligible = shown.filter((user) => verdicts[user]?.kind === 'eligible');
+  const verdicts = shown.map((user) => verdictOn(user, facts));
+  const eligible = verdicts.filter((verdict) => verdict.kind === 'eligible');
   const needed = Math.max(facts.needs, approvalsNeeded(state, gate));
   if (eligible.length >= needed) return null;
-  const open = shown.filter((user) => couldNotBeAsked(facts, user));
-  if (eligible.length + open.length >= needed) return 'unasked';
+  const open = verdicts.filter((verdict) => verdict.kind === 'not_asked');
+  const [first] = open;
+  if (first !== undefined && eligible.length + open.length >= needed) return first;
   return `Slack shows ${eligible.length} of ${needed} approvals that count on ${name}`;
-}
-
-function couldNotBeAsked({ verdicts }: ConfirmFacts, user: string): boolean {
-  const verdict = verdicts[user];
-  return verdict === undefined || (verdict.kind === 'ineligible' && verdict.code === 'lookup_failed');
 }

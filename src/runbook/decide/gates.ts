@@ -1,4 +1,4 @@
-import type { CommandOf, SpendFacts, Verdict } from '../command.js';
+import type { CommandOf, NotAsked, SpendFacts, Verdict } from '../command.js';
 import type { RunEvent } from '../events.js';
 import { diffFingerprints } from '../fingerprint.js';
 import { type ReasonCode, refuse } from '../refusal.js';
@@ -74,6 +74,7 @@ export function react(state: OpenedRun, command: CommandOf<'React'>, now: number
     if (own || command.operator || command.verdict.kind === 'eligible') {
       return accept({ type: 'GateRefused', gate: gate.id, by: command.by, via: command.via });
     }
+    if (command.verdict.kind === 'not_asked') return lookupFailed(gate, [command.by], command.verdict);
     return reject(gate, command, command.verdict.code, command.verdict.why);
   }
 
@@ -83,6 +84,7 @@ export function react(state: OpenedRun, command: CommandOf<'React'>, now: number
   if (command.verdict.kind === 'ineligible') {
     return reject(gate, command, command.verdict.code, command.verdict.why);
   }
+  if (command.verdict.kind === 'not_asked') return lookupFailed(gate, [command.by], command.verdict);
   if (gate.approvals.some((a) => a.by === command.by)) return accept();
   return accept({
     type: 'ApprovalGiven',
@@ -93,16 +95,31 @@ export function react(state: OpenedRun, command: CommandOf<'React'>, now: number
   });
 }
 
-/** A ✅ taken back before the block starts is an approval taken back. Other emoji leave nothing to undo. */
+/**
+ * Slack gave no answer: nothing is decided, and it is asked again without anybody's doing. Recorded once for each
+ * person, so that the request says what it waits for.
+ */
+function lookupFailed(gate: Gate, users: readonly string[], { why }: NotAsked): Decision {
+  const known = gate.waits !== null && users.every((user) => gate.waits?.users.includes(user));
+  if (!known) return accept({ type: 'LookupFailed', gate: gate.id, users: [...users], why });
+  return refuse('slack_unreachable', `Slack gave no answer: ${why}.`, 'Nothing starts until it does.');
+}
+
+/**
+ * A ✅ taken back before the block starts is an approval taken back, also when it was not counted yet. Other emoji
+ * leave nothing to undo.
+ */
 export function unreact(state: OpenedRun, command: CommandOf<'Unreact'>): Decision {
   const gate = gateById(state, command.gate);
-  const counted = gate?.status === 'open' && gate.approvals.some((a) => a.by === command.by);
-  if (gate === undefined || command.sign !== 'approve' || !counted) return accept();
+  if (gate?.status !== 'open' || command.sign === 'stop') return accept();
+  const counted = command.sign === 'approve' && gate.approvals.some((a) => a.by === command.by);
+  const waits = gate.waits?.users.includes(command.by) ?? false;
+  if (!counted && !waits) return accept();
   return accept({
     type: 'ApprovalWithdrawn',
     gate: gate.id,
     by: command.by,
-    why: 'took the ✅ back',
+    why: counted ? 'took the ✅ back' : 'took the reaction back before it was decided',
   });
 }
 
@@ -115,17 +132,12 @@ export function spendGate(state: OpenedRun, command: CommandOf<'SpendGate'>, now
   if (gate === undefined || gate.status !== 'open' || gate.fingerprint === null) return stale(command.gate);
   if (expired(gate, now)) return accept({ type: 'GateExpired', gate: gate.id });
   const { facts } = command;
-  if (facts.reactions === null) {
-    return refuse(
-      'slack_unreachable',
-      'Slack cannot be asked whether the approval still stands.',
-      'Nothing starts until it can.',
-    );
-  }
+  if (facts.reactions.kind === 'not_asked') return lookupFailed(gate, [], facts.reactions);
+  const reactions = facts.reactions.by;
 
-  const stoppedBy = facts.reactions.stop[0];
+  const stoppedBy = reactions.stop[0];
   if (stoppedBy !== undefined) return stopByEmoji(state, gate, { by: stoppedBy, via: 'reconciled' });
-  const refusedBy = facts.reactions.refuse.find(
+  const refusedBy = reactions.refuse.find(
     (user) =>
       user === gate.requestedBy ||
       facts.operators.includes(user) ||
@@ -135,6 +147,7 @@ export function spendGate(state: OpenedRun, command: CommandOf<'SpendGate'>, now
     return accept({ type: 'GateRefused', gate: gate.id, by: refusedBy, via: 'reconciled' });
   }
 
+  if (facts.fingerprint.kind === 'not_asked') return lookupFailed(gate, [], facts.fingerprint);
   if (facts.fingerprint.kind === 'failed') {
     return accept({
       type: 'GateVoided',
@@ -149,12 +162,27 @@ export function spendGate(state: OpenedRun, command: CommandOf<'SpendGate'>, now
 
   const withdrawn: RunEvent[] = [];
   const standing: string[] = [];
+  const open = new Map<string, NotAsked>();
   for (const { by } of gate.approvals) {
-    const why = noLongerCounts(by, gate, facts);
-    if (why === null) standing.push(by);
-    else withdrawn.push({ type: 'ApprovalWithdrawn', gate: gate.id, by, why });
+    const now = stillCounts(by, gate, reactions.approve, facts);
+    if (now.kind === 'eligible') standing.push(by);
+    else if (now.kind === 'not_asked') open.set(by, now);
+    else withdrawn.push({ type: 'ApprovalWithdrawn', gate: gate.id, by, why: now.why });
   }
-  if (standing.length < gate.needs) return accept(...withdrawn);
+  if (standing.length + open.size < gate.needs) return accept(...withdrawn);
+  // Whoever refuses and may be an approver refuses until the contrary is known.
+  for (const user of reactions.refuse) {
+    const verdict = verdictOn(user, facts);
+    if (verdict.kind === 'not_asked') open.set(user, verdict);
+  }
+  const waiting = standing.length < gate.needs || reactions.refuse.some((user) => open.has(user));
+  const [first] = open.values();
+  if (waiting && first !== undefined) {
+    const decision = lookupFailed(gate, [...open.keys()], first);
+    return decision.kind === 'accepted' || withdrawn.length === 0
+      ? prepend(withdrawn, decision)
+      : accept(...withdrawn);
+  }
 
   const spent: RunEvent = {
     type: 'GateSpent',
@@ -181,12 +209,22 @@ function effectsOf(state: OpenedRun, gate: Gate): RunEvent[] {
     : [skipped];
 }
 
-function noLongerCounts(by: string, gate: Gate, facts: SpendFacts): string | null {
-  if (by === gate.requestedBy) return 'asked for it';
-  if (!facts.reactions?.approve.includes(by)) return 'the ✅ is gone';
-  const verdict: Verdict | undefined = facts.verdicts[by];
-  if (verdict === undefined) return 'could not be looked up again';
-  return verdict.kind === 'eligible' ? null : verdict.why;
+function prepend(events: readonly RunEvent[], decision: Decision): Decision {
+  return decision.kind === 'accepted' ? accept(...events, ...decision.events) : decision;
+}
+
+type Standing = { readonly kind: 'eligible' } | { readonly kind: 'gone'; readonly why: string } | NotAsked;
+
+function stillCounts(by: string, gate: Gate, approving: readonly string[], facts: SpendFacts): Standing {
+  if (by === gate.requestedBy) return { kind: 'gone', why: 'asked for it' };
+  if (!approving.includes(by)) return { kind: 'gone', why: 'the ✅ is gone' };
+  const verdict = verdictOn(by, facts);
+  return verdict.kind === 'ineligible' ? { kind: 'gone', why: verdict.why } : verdict;
+}
+
+/** What was found out about a person. */
+export function verdictOn(user: string, { verdicts }: Pick<SpendFacts, 'verdicts'>): Verdict {
+  return verdicts[user] ?? { kind: 'not_asked', why: 'the account was not looked up', retryAfterMs: 0 };
 }
 
 function stopByEmoji(
@@ -206,9 +244,6 @@ function stopByEmoji(
   return decision.kind === 'refused' ? accept() : decision;
 }
 
-/** How often one person is told that they could not be looked up. */
-const mostFailures = 3;
-
 /** Without its skin tone. */
 const bare = (emoji: string) => emoji.split('::')[0];
 
@@ -219,13 +254,11 @@ function reject(
   why: string,
   before: RunEvent[] = [],
 ): Decision {
-  const known = gate.rejected.filter(
+  const known = gate.rejected.some(
     (r) => r.by === command.by && bare(r.emoji) === bare(command.emoji) && r.code === code,
-  ).length;
-  // Whoever gives a sign and takes it back again and again, or is looked at again, is not answered for ever. Who was asked
-  // to give it again, since nobody could be looked up, hears of that too.
-  const most = code === 'lookup_failed' && command.via === 'reaction' ? mostFailures : 1;
-  if (known >= most) return accept(...before);
+  );
+  // Whoever gives a sign and takes it back again and again, or is looked at again, is not answered for ever.
+  if (known) return accept(...before);
   return accept(...before, {
     type: 'ReactionRejected',
     gate: gate.id,

@@ -45,6 +45,7 @@ export function startStep(state: OpenedRun, command: CommandOf<'StartStep'>, now
     step: step.id,
     attempt: command.attempt,
     target: targetOf(state.runbook, block, step),
+    ...(command.where === undefined ? {} : { where: command.where }),
   });
 }
 

@@ -87,6 +87,10 @@ function everything(text: string | undefined, steps: number): Record<string, Ren
       head,
     ),
     gateApproved: gate([s.approved(), s.spent]),
+    gateWaits: gate([
+      s.approved(),
+      { type: 'LookupFailed', gate: 1, users: [s.bob], why: say('the account could not be looked up') },
+    ]),
     gateRefused: gate([{ type: 'GateRefused', gate: 1, by: s.bob, via: 'reaction' }]),
     gateExpired: gate([{ type: 'GateExpired', gate: 1 }]),
     gateVoid: gate([voided], { diff: [say('revision: 021 when approved, 022 now')] }),
