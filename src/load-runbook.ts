@@ -24,6 +24,11 @@ export interface LoadedRunbook {
   readonly runbook: Runbook;
   /** SHA-256 of the file's bytes. */
   readonly digest: string;
+  /**
+   * Where steps do not fit together: `runbook check` refuses it. The bot starts all the same, for the step itself will
+   * not run, and a team may have its backup elsewhere.
+   */
+  readonly unrelated: readonly string[];
 }
 
 /**
@@ -62,15 +67,17 @@ export function checkRunbook(
   const shape = parsed.success ? [] : issuesToProblems(source, parsed.error.issues);
   const parts = RunbookParts.safeParse(source.value).data ?? noParts;
   const problems = [...shape, ...partProblems(source, parts, kinds, config)];
-  if (!parsed.success || problems.length > 0) throw new RunbookError(file, problems);
+  const unrelated = unrelatedSteps(source, parts, kinds);
+  if (!parsed.success || problems.length > 0) throw new RunbookError(file, [...problems, ...unrelated]);
   const floors = floorsOf(config?.targets ?? {});
   return {
     runbook: withFloors(parsed.data, floors),
     digest: createHash('sha256').update(text).digest('hex'),
+    unrelated,
   };
 }
 
-/** What the shape cannot say: kinds and their arguments, names that lead somewhere, steps that fit together. */
+/** What the shape cannot say: kinds and their arguments, names that lead somewhere. */
 function partProblems(
   source: YamlSource,
   parts: RunbookParts,
@@ -78,17 +85,11 @@ function partProblems(
   config: Pick<Config, 'targets' | 'approvers'> | null,
 ): string[] {
   const blocks = blocksOf(parts);
-  const placed = blocks.flatMap((at) =>
-    at.block.steps.map((step, i) => placeStep(parts, at, step, i, kinds)),
-  );
-  const { migration } = parts;
-  const way = migration && { from: migration.from.split(', '), to: migration.to.split(', ') };
   return [
     ...blocks.flatMap(({ block, path }) => blockProblems(source, parts, block, path, kinds, config)),
     ...twice(source, 'phases', parts.phases),
     ...twice(source, 'operations', parts.operations),
     ...lossProblems(source, parts),
-    ...relationProblems(way, placed).map(({ path, message }) => problemAt(source, path, message)),
     ...parts.targets.flatMap((name, i) =>
       config === null || config.targets[name] !== undefined
         ? []
@@ -101,6 +102,16 @@ function partProblems(
           ],
     ),
   ];
+}
+
+/** Steps that demand of each other what is not there. */
+function unrelatedSteps(source: YamlSource, parts: RunbookParts, kinds: Kinds): string[] {
+  const placed = blocksOf(parts).flatMap((at) =>
+    at.block.steps.map((step, i) => placeStep(parts, at, step, i, kinds)),
+  );
+  const { migration } = parts;
+  const way = migration && { from: migration.from.split(', '), to: migration.to.split(', ') };
+  return relationProblems(way, placed).map(({ path, message }) => problemAt(source, path, message));
 }
 
 interface PlacedBlock {

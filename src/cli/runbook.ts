@@ -15,7 +15,8 @@ export async function checkRunbookFile(
   // SQL of steps is read by PostgreSQL's parser, which has to be there before.
   await sqlParser();
   try {
-    const { runbook, digest } = loadRunbook(file, kinds, null);
+    const { runbook, digest, unrelated } = loadRunbook(file, kinds, null);
+    if (unrelated.length > 0) throw new RunbookError(file, unrelated);
     const blocks = blocksOf(runbook);
     const steps = blocks.flatMap((block) => block.steps);
     const changing = steps.filter((step) => kinds.get(step.uses)?.changes === true).length;
