@@ -12,7 +12,6 @@ ROWS_LIMIT = 50
 # Of all texts together: what people can be shown, and memory holds.
 TOTAL_LIMIT = 100_000_000
 
-
 # What would make a session write again that was opened to read, and what changes the limits of one.
 LIFTS = re.compile(r"\bread\s+write\b|\bset\b[^;]*transaction_read_only", re.IGNORECASE)
 LIFTS_BY_CALL = re.compile(r"set_config\s*\(\s*'\w*transaction_read_only", re.IGNORECASE)
@@ -23,8 +22,8 @@ def on_statement(observer, facts, sql, parameters, style, autocommit, many=False
     if observer.asking:
         return
     observer.stop_if_refused()
-    check_limits(observer, facts, text_of(sql))
     text = text_of(sql)
+    check_limits(observer, facts, text)
     observer.statements += 1
     observer.characters += min(len(text), TEXT_LIMIT)
     if observer.statements > STATEMENTS_LIMIT or observer.characters > TOTAL_LIMIT:

@@ -52,11 +52,10 @@ export async function archiveAnew(
   // Two attempts may fall into one second, and a file is never written over.
   const own = { ...context.step, id: `${context.step.id}.again-${attempt}` };
   const outcome: Outcome = await archive(deps, args.data, { ...context, childId, step: own });
-  const made = outcome.result === 'passed' ? outcome.data : undefined;
   if (outcome.result !== 'passed') {
     return { kind: 'failed', why: outcome.summary, output: outcome.output ?? '' };
   }
-  return tablesOf(made ?? {}) ?? { kind: 'archived', path: null, tables: [] };
+  return tablesOf(outcome.data ?? {}) ?? { kind: 'archived', path: null, tables: [] };
 }
 
 function tablesOf(data: Readonly<Record<string, unknown>>): Archived | null {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { migrationContext, type Observed, type ObservedStatement } from '../../clients/alembic/observed.js';
 import type { ReportValue } from '../../clients/alembic/report.js';
 import type { TableName } from '../../clients/sql/bookkeeping.js';
-import { isBookkeeping } from '../../clients/sql/bookkeeping.js';
+import { changesVersionRow } from '../../clients/sql/bookkeeping.js';
 import { executedForm, type ParamStyle } from '../../clients/sql/executed.js';
 import { effectOfFunction } from '../../clients/sql/functions.js';
 import { parseScript } from '../../clients/sql/parse-script.js';
@@ -106,7 +106,7 @@ export async function movesVersion(one: Observed, sent: readonly ObservedStateme
   const parsed = (await Promise.all(sent.map(parsedOf))).flat();
   const version = versionTableOf(one);
   return (
-    parsed.some((each) => isBookkeeping(each, version)) &&
+    parsed.some((each) => changesVersionRow(each, version)) &&
     !parsed.some((each) => each.transaction === 'rollback to')
   );
 }

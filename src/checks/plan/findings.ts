@@ -1,4 +1,4 @@
-import { isBookkeeping, type TableName } from '../../clients/sql/bookkeeping.js';
+import { changesVersionRow, type TableName } from '../../clients/sql/bookkeeping.js';
 import { parseScript } from '../../clients/sql/parse-script.js';
 import { lintSql } from '../../clients/squawk.js';
 import { byRank, type Rank, rankRule } from '../../clients/squawkRanks.js';
@@ -61,7 +61,7 @@ async function deletions(
       const message = `PostgreSQL's parser refuses this statement (${statement.problem ?? ''}), so what it does is not known.`;
       return [{ rank: 'blocking', rule: 'not-parsed', message, ...place }];
     }
-    if (statement.effect !== 'throws-rows-away' || isBookkeeping(statement, version)) return [];
+    if (statement.effect !== 'throws-rows-away' || changesVersionRow(statement, version)) return [];
     if (known.some((l) => l !== null && l >= statement.startLine && l <= statement.endLine)) return [];
     const message = 'This statement throws rows or whole objects away.';
     return [{ rank: 'data-loss', rule: 'throws-rows-away', message, ...place }];

@@ -1,5 +1,5 @@
 import { readOwnObjects } from '../../clients/postgres/own-objects.js';
-import { type TableName, touchesOnly } from '../../clients/sql/bookkeeping.js';
+import { isBookkeeping, type TableName } from '../../clients/sql/bookkeeping.js';
 import {
   beyondReading,
   isQuery,
@@ -53,14 +53,6 @@ export async function judgeOf(statements: readonly StatementFacts[], look: Look 
     const effect = effectOf(statement);
     return effect === null ? null : { effect, note: null };
   };
-}
-
-const bookkeeping = new Set(['InsertStmt', 'UpdateStmt', 'DeleteStmt', 'CreateStmt', 'DropStmt']);
-
-function isBookkeeping(statement: StatementFacts, version: TableName): boolean {
-  const { node, effect } = statement;
-  const kind = bookkeeping.has(node ?? '') || (node === 'SelectStmt' && effect === 'reads');
-  return kind && touchesOnly(statement, version);
 }
 
 /** @returns null for what does not count */

@@ -16,10 +16,17 @@ export function touchesOnly(statement: StatementFacts, { schema = null, table }:
   );
 }
 
+const rowChanges = new Set(['InsertStmt', 'UpdateStmt', 'DeleteStmt']);
+const tableChanges = new Set(['CreateStmt', 'DropStmt']);
+
 /** A row of Alembic's version table is inserted, updated or deleted, and nothing else is done. */
+export function changesVersionRow(statement: StatementFacts, version: TableName): boolean {
+  return rowChanges.has(statement.node ?? '') && touchesOnly(statement, version);
+}
+
+/** All that Alembic does with its version table for itself: its rows, the table, and reading it. */
 export function isBookkeeping(statement: StatementFacts, version: TableName): boolean {
-  return (
-    ['InsertStmt', 'UpdateStmt', 'DeleteStmt'].includes(statement.node ?? '') &&
-    touchesOnly(statement, version)
-  );
+  const { node, effect } = statement;
+  const own = tableChanges.has(node ?? '') || (node === 'SelectStmt' && effect === 'reads');
+  return changesVersionRow(statement, version) || (own && touchesOnly(statement, version));
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isBookkeeping, touchesOnly } from '../../../src/clients/sql/bookkeeping.js';
+import { changesVersionRow, touchesOnly } from '../../../src/clients/sql/bookkeeping.js';
 import { parseScript } from '../../../src/clients/sql/parse-script.js';
 
 async function only(sql: string) {
@@ -143,13 +143,13 @@ describe('bookkeeping of a version table', () => {
     ['delete from ops.versions where wipe()', false],
     ['merge into ops.versions v using t on true when matched then delete', false],
   ])('%s: %s', async (sql, expected) => {
-    expect(isBookkeeping(await only(sql), version)).toBe(expected);
+    expect(changesVersionRow(await only(sql), version)).toBe(expected);
   });
 
   it('knows a table of the default schema by its bare name alone', async () => {
     const statement = await only('create table alembic_version (version_num varchar(32) not null)');
     expect(touchesOnly(statement, { table: 'alembic_version' })).toBe(true);
     expect(touchesOnly(statement, { schema: 'public', table: 'alembic_version' })).toBe(false);
-    expect(isBookkeeping(statement, { table: 'alembic_version' })).toBe(false);
+    expect(changesVersionRow(statement, { table: 'alembic_version' })).toBe(false);
   });
 });
